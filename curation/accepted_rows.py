@@ -60,15 +60,15 @@ def acceptances(
     """
     known = {row.id: row for row in rows}
     refuse_unaccepted(known, accepted_ids(changes))
-    found, seen = [], set[str]()
+    batches, seen = [], set[str]()
     for line, change in changes.items():
         if isinstance(change, Extension):
             old = seen.union(elsewhere)
             new = [name for name in dict.fromkeys(change.rows) if name not in old]
             refuse_missing(new, known, change, line)
-            found.append([known[name] for name in new])
+            batches.append([known[name] for name in new])
             seen.update(new)
-    return found
+    return batches
 
 
 def place_batches(
@@ -82,18 +82,18 @@ def place_batches(
     Rows whose ids are in unfit go nowhere, for its reason.
     """
     fixed = [Placed(row, part, base=True) for row, part in base]
-    found: list[Placed] = []
+    places: list[Placed] = []
     for batch in batches:
-        before = [one for one in found if one.part]  # what went nowhere binds nobody
-        found += [Placed(r, None, base=False, why=unfit[r.id]) for r in batch if r.id in unfit]
+        before = [place for place in places if place.part]  # what went nowhere binds nobody
+        places += [Placed(r, None, base=False, why=unfit[r.id]) for r in batch if r.id in unfit]
         new = [Placed(row, None, base=False) for row in batch if row.id not in unfit]
         near = neighbours([*before, *new], [*fixed, *before, *new], SIMILARITY)
         there = [*fixed, *before]
-        for one, positions in zip(new, near[len(before) :], strict=True):
+        for unplaced, positions in zip(new, near[len(before) :], strict=True):
             earlier = [there[i] for i in positions if i < len(there) and there[i].part]
-            there.append(place_row(one.row, earlier, params))
-        found += there[len(fixed) + len(before) :]
-    return found
+            there.append(place_row(unplaced.row, earlier, params))
+        places += there[len(fixed) + len(before) :]
+    return places
 
 
 def place_row(row: Row, near: Sequence[Placed], params: CurateParams) -> Placed:
@@ -134,9 +134,9 @@ def neighbours(
     that many of our rows share are left out beside those that many of all do: an instruction that
     stands before the questions of a new topic alone makes no two of them alike.
     """
-    links = same([one.row.group for one in own], [one.row.group for one in every])
+    links = same([p.row.group for p in own], [p.row.group for p in every])
     for text, few_words in ((0, True), (1, False)):
-        ours, theirs = [one.prints[text] for one in own], [one.prints[text] for one in every]
+        ours, theirs = [p.prints[text] for p in own], [p.prints[text] for p in every]
         links += near_duplicates(ours, theirs, similarity, few_words=few_words)
     positions: list[list[int]] = [[] for _ in own]
     for i, j in sorted(zip(*(c.tolist() for c in links.tocoo().coords), strict=True)):
@@ -192,15 +192,15 @@ def within_share(rows: Iterable[Row], share: float) -> list[Row]:
     Of every beginning, because training may take the first rows alone. A row of a model that comes
     too early comes behind the next rows of people; the others keep their order.
     """
-    found: list[Row] = []
+    kept: list[Row] = []
     waiting: deque[Row] = deque()
     written = 0
     for row in rows:
-        (waiting if row.synthetic else found).append(row)
-        while waiting and written + 1 <= share * (len(found) + 1) + 1e-9:  # 0.2 * 5 may be below 1
-            found.append(waiting.popleft())
+        (waiting if row.synthetic else kept).append(row)
+        while waiting and written + 1 <= share * (len(kept) + 1) + 1e-9:  # 0.2 * 5 may be below 1
+            kept.append(waiting.popleft())
             written += 1
-    return found
+    return kept
 
 
 # --- what the record and the sources must agree on ----------------------------------------------
@@ -298,8 +298,8 @@ def hold_frozen_items(
         if (items := [item for item in near.get(row.id, ()) if item.id not in corrected])
     }
     taken = left_out.keys() | {row.id for row, _ in held}
-    found = Counter(part_of[name] for name in corrected | {row.id for row, _ in held})
-    gone = {part: len(items) - found[part] for part, items in frozen.items()}
+    counts = Counter(part_of[name] for name in corrected | {row.id for row, _ in held})
+    gone = {part: len(items) - counts[part] for part, items in frozen.items()}
     return FrozenItems(held, [row for row in rows if row.id not in taken], left_out, gone)
 
 
@@ -315,13 +315,13 @@ def near_items(
     rows: Sequence[Row], items: Sequence[Row], similarity: float
 ) -> dict[str, list[Row]]:
     """The items of which each row is a near-duplicate, by the row's id."""
-    own = [Placed(row, None, base=True) for row in items]
+    places = [Placed(row, None, base=True) for row in items]
     every = [Placed(row, None, base=True) for row in rows]
-    found: dict[str, list[Row]] = {}
-    for item, positions in zip(items, neighbours(own, every, similarity), strict=True):
+    near: dict[str, list[Row]] = {}
+    for item, positions in zip(items, neighbours(places, every, similarity), strict=True):
         for i in positions:
-            found.setdefault(rows[i].id, []).append(item)
-    return found
+            near.setdefault(rows[i].id, []).append(item)
+    return near
 
 
 def gone_item_lines(gone: Mapping[Split, int]) -> Iterator[str]:

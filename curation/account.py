@@ -72,10 +72,10 @@ def account_of(
     same: dict[tuple[str, str, str], str] = {}
     first_id = {row.id: same.setdefault(repeat_key(row), row.id) for row in raw}
     first: dict[str, Origin] = {}
-    found = []
+    fates = []
     for origin in origins:
         if origin.row is None:
-            found.append(Fate(origin.file, origin.line, "", "", origin.why or "", ""))
+            fates.append(Fate(origin.file, origin.line, "", "", origin.why or "", ""))
             continue
         earlier = first.setdefault(first_id.get(origin.row, origin.row), origin)
         repeats = earlier is not origin and (
@@ -84,9 +84,9 @@ def account_of(
         part = "" if repeats else part_of.get(origin.row, "")
         why = REPEATED if repeats else "" if part else left_out[origin.row]
         see = f"{earlier.file}:{earlier.line}" if repeats else ""
-        own = changes.get(origin.row, "")
-        found.append(Fate(origin.file, origin.line, origin.row, part, why, see, own))
-    return found
+        change = changes.get(origin.row, "")
+        fates.append(Fate(origin.file, origin.line, origin.row, part, why, see, change))
+    return fates
 
 
 def summary(account: Sequence[Fate]) -> str:

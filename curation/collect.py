@@ -63,14 +63,14 @@ class Collected:
             for name, row in self.rows.items()
         }
         new = {
-            name: one if one.tools else one.model_copy(update=told)
-            for name, one in self.preferences.items()
+            name: preference if preference.tools else preference.model_copy(update=told)
+            for name, preference in self.preferences.items()
         }
         origins = [
-            one.model_copy(update={"row": new[one.row].id}) if one.row in new else one
-            for one in self.origins
+            origin.model_copy(update={"row": new[origin.row].id}) if origin.row in new else origin
+            for origin in self.origins
         ]
-        preferences = {one.id: one for one in new.values()}
+        preferences = {preference.id: preference for preference in new.values()}
         return replace(self, rows=rows, preferences=preferences, origins=origins)
 
 
@@ -91,11 +91,11 @@ def collect(sources: Iterable[Source]) -> Collected:
     """Read every source. Raises InputError for two records of one id that do not say the same, and
     where there are no rows.
     """
-    found = gathered(reads_of(sources))
-    if not found.rows:
+    collected = gathered(reads_of(sources))
+    if not collected.rows:
         raise InputError("the sources hold no rows", file="params.yaml", field="curation.collect")
-    found.rows = {name: with_turn(row) for name, row in found.rows.items()}
-    return found
+    collected.rows = {name: with_turn(row) for name, row in collected.rows.items()}
+    return collected
 
 
 def read_tools(file: Path) -> tuple[dict[str, Any], ...]:
@@ -125,10 +125,10 @@ def with_turn(row: Row) -> Row:
     """A row with tools with slices that say what its turn is, beside its own."""
     turn = 1 + sum(message.role == "assistant" for message in row.prompt)
     after = "tool" if row.prompt[-1].role == "tool" else "user"
-    found = {"turn": str(turn), "after": after, "calls": "yes" if row.calls else "no"}
-    found["asks_back"] = "yes" if not row.calls and asks_back(row.completion_text) else "no"
+    slices = {"turn": str(turn), "after": after, "calls": "yes" if row.calls else "no"}
+    slices["asks_back"] = "yes" if not row.calls and asks_back(row.completion_text) else "no"
     whole = row.scenario or not row.tools
-    return row if whole else row.model_copy(update={"slices": found | row.slices})
+    return row if whole else row.model_copy(update={"slices": slices | row.slices})
 
 
 def reads_of(sources: Iterable[Source]) -> Iterator[Read]:
@@ -140,16 +140,16 @@ def gathered(reads: Iterable[Read], erased: Erased | None = None) -> Collected:
     """What was read, each once, but for what was erased: by the project's list, if no other one is
     given. Raises InputError for two records of one id that do not say the same.
     """
-    found, first = Collected(), dict[str, tuple[Origin, object]]()
+    collected, first = Collected(), dict[str, tuple[Origin, object]]()
     erased = Erased.here() if erased is None else erased
     for origin, made in reads:
         if made is not None and erased.holds(made):
-            found.origins.append(origin.model_copy(update={"row": None, "why": WHY}))
+            collected.origins.append(origin.model_copy(update={"row": None, "why": WHY}))
             continue
-        found.origins.append(origin)
+        collected.origins.append(origin)
         if made is None:
             continue
-        found.add(made)
+        collected.add(made)
         where, earlier = first.setdefault(made.id, (origin, content_of(made)))
         if earlier != content_of(made):
             raise InputError(
@@ -158,7 +158,7 @@ def gathered(reads: Iterable[Read], erased: Erased | None = None) -> Collected:
                 line=origin.line,
                 field="id",
             )
-    return found
+    return collected
 
 
 def content_of(made: Made) -> object:
@@ -197,16 +197,16 @@ def collected_line(collected: Collected) -> str:
     made = [origin.row for origin in collected.origins if origin.row]
     lost["repeats"] += len(made) - len(set(made))
     whys = "".join(f", {count:,} {why}" for why, count in lost.most_common() if count)
-    found = [f"{len(collected.rows):,} rows", *other_counts(collected)]
-    return f"{', '.join(found)} of {records:,} records{whys}"
+    counts = [f"{len(collected.rows):,} rows", *other_counts(collected)]
+    return f"{', '.join(counts)} of {records:,} records{whys}"
 
 
 def other_counts(collected: Collected) -> Iterator[str]:
     """How many of each that is there and is no row."""
-    rated = sum(isinstance(one, RatedAnswer) for one in collected.preferences.values())
-    found = {
+    rated = sum(isinstance(record, RatedAnswer) for record in collected.preferences.values())
+    counts = {
         "preference pair": len(collected.preferences) - rated,
         "rated answer": rated,
         "document": len(collected.documents),
     }
-    yield from (counted(count, noun) for noun, count in found.items() if count)
+    yield from (counted(count, noun) for noun, count in counts.items() if count)

@@ -162,8 +162,8 @@ def main() -> None:
 
 def read_inputs(params: CurateParams) -> Inputs:
     """Raises InputError where base.max_length is more than the base can read."""
-    found = [mended(row) for row in Row.read_lines(RAW)]
-    raw = [row for row, _ in found]
+    mended_rows = [mended(row) for row in Row.read_lines(RAW)]
+    raw = [row for row, _ in mended_rows]
     choice, folder = load(BaseChoice), pinned_folder(ModelPin.read(BASE), "base")
     limit = choice.max_length
     refuse_beyond_window(limit, context_window(folder))
@@ -175,7 +175,7 @@ def read_inputs(params: CurateParams) -> Inputs:
     if params.personal_data == "drop":
         unfit |= dict.fromkeys(with_personal_data(raw, read_waivers().ours), PERSONAL)
     unfit |= refused_alone(accepted_of(fitted.rows, params, unfit), lengths, limit)
-    changes = tuple(change for _, own in found for change in own)
+    changes = tuple(change for _, row_changes in mended_rows for change in row_changes)
     selection = Selection.load(params.selection) if params.selection else None
     excused = excused_leaks(raw, read_waivers())
     return Inputs(raw, fitted, unfit, lengths, changes, selection, suite_prompts(), excused)
@@ -186,10 +186,10 @@ def curated(
 ) -> Curated:
     """The parts without the accepted rows that would shut the gate beside the others."""
     rows, unfit = inputs.fitted.rows, inputs.unfit
-    fixed = {name for own in frozen_items(changes).values() for name in ids_among(rows, own)}
+    fixed = {name for items in frozen_items(changes).values() for name in ids_among(rows, items)}
     while True:
-        own = inputs.selection, inputs.suites, inputs.excused
-        made = curate(rows, changes, params, unfit, growing, *own)
+        constraints = inputs.selection, inputs.suites, inputs.excused
+        made = curate(rows, changes, params, unfit, growing, *constraints)
         refused = refused_beside(made.parts, params, fixed)
         if not refused:
             return made
@@ -217,21 +217,21 @@ def curate(
     rows = by_documents(cleaned, params)
     unfit = unaccepted(rows, params.accepted) | dict(unfit)
     frozen = frozen_items(changes)
-    held = {name for own in frozen.values() for name in ids_among(rows, own)}
+    held = {name for items in frozen.values() for name in ids_among(rows, items)}
     base = [row for row in rows if row.source not in params.accepted or row.id in held]
     accepted = [row for row in rows if row.source in params.accepted and row.id not in held]
     batches = acceptances(accepted, changes, elsewhere={row.id for row in base})
-    stands, own, left_out = around_frozen(base, accepted, frozen, params, unfit)
+    stands, kin, left_out = around_frozen(base, accepted, frozen, params, unfit)
     # Rows may have been trained on for a part that was looked at, now or before.
     if not any(isinstance(change, OfItems) for change in changes.values()):
         # The kinds of questions that each row is of, as far as its slices tell.
-        kinds = {row.id: [f"{k}={value}" for k, value in row.slices.items()] for row in own.free}
-        own = replace(own, lots=filled(own.free, own.lots, params, kinds, own.cut))
-    sides = [*own.items, *((row, own.side(row, params)) for row in own.free)]
+        kinds = {row.id: [f"{k}={value}" for k, value in row.slices.items()] for row in kin.free}
+        kin = replace(kin, lots=filled(kin.free, kin.lots, params, kinds, kin.cut))
+    sides = [*kin.items, *((row, kin.side(row, params)) for row in kin.free)]
     placed = place_batches(sides, batches, params, unfit)
-    every = [*(row for row, _ in sides), *(one.row for one in placed)]
+    every = [*(row for row, _ in sides), *(place.row for place in placed)]
     staying = partial(unretired, families=every, changes=changes)
-    parts, more = parts_of_families(own, staying, params, closed=stands.closed - {growing})
+    parts, more = parts_of_families(kin, staying, params, closed=stands.closed - {growing})
     left_out |= more
     if selection:
         taught = parts[Split.TRAIN]
@@ -267,8 +267,8 @@ def around_frozen(
         stands = stands.without(back, near)
         distinct, left_out = sifted(stands.free, params, unfit)
         near = [row for row in near if row.id not in back]
-    own = families(stands.items, near, distinct, params, accepted)
-    return stands, own, left_out | stands.left_out | own.tied
+    kin = families(stands.items, near, distinct, params, accepted)
+    return stands, kin, left_out | stands.left_out | kin.tied
 
 
 def parts_of_families(
@@ -292,15 +292,15 @@ def joined_by_accepted(
     parts: Parts, placed: Sequence[Placed], staying: Stays, params: CurateParams
 ) -> tuple[Parts, dict[str, str]]:
     """The parts with the accepted rows of each, and why others of these wait or go nowhere."""
-    found, why = Parts(), dict[str, str]()
+    joined, why = Parts(), dict[str, str]()
     for part, rows in parts.items():
-        new = [one.row for one in placed if one.part is part]
+        new = [place.row for place in placed if place.part is part]
         kept = people_first(staying(new))
         there = extended(rows, kept, part, params)
-        found[part] = within_share(there, params.synthetic_share)
+        joined[part] = within_share(there, params.synthetic_share)
         why |= reasons((RETIRED, new, kept), (WAITS, kept, there))
-        why |= reasons((SYNTHETIC_WAITS, there, found[part]))
-    return found, why | {one.row.id: one.why for one in placed if one.part is None}
+        why |= reasons((SYNTHETIC_WAITS, there, joined[part]))
+    return joined, why | {place.row.id: place.why for place in placed if place.part is None}
 
 
 def large_group_lines(made: Curated, train_only: Collection[str]) -> Iterator[str]:
@@ -344,9 +344,9 @@ def seen_items(made: Curated) -> list[SeenItem]:
     They stay: if traffic could remove an item, users would choose what a model is judged by.
     """
     by: dict[str, list[str]] = {}
-    for one in made.accepted:
-        for item in one.near:
-            by.setdefault(item, []).append(one.row.id)
+    for place in made.accepted:
+        for item in place.near:
+            by.setdefault(item, []).append(place.row.id)
     return [
         SeenItem(item=row.id, part=part, rows=tuple(by[row.id]))
         for part in (Split.DEV, Split.SEALED)
@@ -360,7 +360,7 @@ def accepted_row_lines(made: Curated, seen: Collection[SeenItem]) -> Iterator[st
     if not made.accepted:
         return
     part_of = {row.id: part for part, rows in made.parts.items() for row in rows}
-    there = Counter(part_of.get(one.row.id) for one in made.accepted)
+    there = Counter(part_of.get(place.row.id) for place in made.accepted)
     left = Counter(made.left_out[o.row.id] for o in made.accepted if o.row.id in made.left_out)
     yield f"{len(made.accepted)} of them accepted: " + ", ".join(
         f"{there[part]} {part}" for part in Split

@@ -74,13 +74,13 @@ def curate_others(
     No check looks at these: what seems to hold personal data, other than the organisation's own
     contacts, is left out, whatever the settings say of rows.
     """
-    asking = asking_an_item([one.prompt for one in preferences], items)
-    texts = [one.text for one in documents]
+    asking = asking_an_item([preference.prompt for preference in preferences], items)
+    texts = [document.text for document in documents]
     holding = texts_with_an_item(texts, items) | asking_in_a_sentence(texts, items)
     unfit = {preferences[i].id: ASKS_ITEM for i in asking}
     unfit |= {documents[i].id: HOLDS_ITEM for i in holding}
-    kept, out = sifted({one.id: one for one in preferences}, unfit, ours)
-    clean, no_texts = sifted({one.id: one for one in documents}, unfit, ours)
+    kept, out = sifted({preference.id: preference for preference in preferences}, unfit, ours)
+    clean, no_texts = sifted({document.id: document for document in documents}, unfit, ours)
     parts_of = dict.fromkeys(kept, PREFERENCES) | dict.fromkeys(clean, DOCUMENTS)
     return Others([*kept.values()], [*clean.values()], parts_of, out | no_texts)
 
@@ -93,8 +93,8 @@ def sifted(
     `unfit` says by id why one is to go.
     """
     kept, left_out, seen = dict[str, Other](), dict[str, str](), set[object]()
-    for name, one in given.items():
-        made = one.model_copy(update={n: clean_text(getattr(one, n)) for n in text_fields(one)})
+    for name, raw in given.items():
+        made = raw.model_copy(update={n: clean_text(getattr(raw, n)) for n in text_fields(raw)})
         why = unfit.get(name) or fault(made, ours)
         why = why or (REPEATED if what_it_says(made) in seen else None)
         seen.add(what_it_says(made))

@@ -88,9 +88,9 @@ class Columns(Settings):
     @property
     def names(self) -> tuple[str, ...]:
         """The columns that are read. A field of an object has the names of both: answer.text."""
-        one = (self.completion, self.messages, self.group, self.answerable)
+        single = (self.completion, self.messages, self.group, self.answerable)
         read = (*self.prompt, *self.slices, *self.evidence)
-        return (*read, *(name for name in one if name is not None))
+        return (*read, *(name for name in single if name is not None))
 
     @model_validator(mode="after")
     def names_a_pair_or_a_conversation(self) -> Self:
@@ -256,9 +256,9 @@ class CurateParams(Settings):
     @model_validator(mode="after")
     def a_source_is_of_one_kind(self) -> Self:
         kinds = {name: getattr(self, name) for name in ("accepted", "train_only", "eval_only")}
-        for (one, own), (other, others) in combinations(kinds.items(), 2):
-            if both := set(own) & set(others):
-                raise ValueError(f"{min(both)} is in {one} and in {other}: choose one")
+        for (kind, names), (other, others) in combinations(kinds.items(), 2):
+            if both := set(names) & set(others):
+                raise ValueError(f"{min(both)} is in {kind} and in {other}: choose one")
         return self
 
 

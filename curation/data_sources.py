@@ -23,7 +23,7 @@ def licence_option(text: str | None) -> str | None:
 
 def described(params: CollectParams) -> DataSources:
     """Reads every file."""
-    return DataSources(collected_from=tuple(with_digest(one) for one in licensed(params.sources)))
+    return DataSources(collected_from=tuple(with_digest(s) for s in licensed(params.sources)))
 
 
 def licensed(sources: Iterable[Source]) -> Iterator[DataSource]:
@@ -68,7 +68,7 @@ def taught_in(path: Path) -> tuple[TaughtBy, ...] | None:
     """The teachers whose mark a row of a file has; None where none has one."""
     known = teachers() if path.suffix == ".jsonl" else ()
     marks = {row.synthetic for _, row in readable_rows(path) if row} if known else set()
-    return tuple(one for one in known if one.name in marks) or None
+    return tuple(teacher for teacher in known if teacher.name in marks) or None
 
 
 def refuse_unlicensed(params: CollectParams) -> None:

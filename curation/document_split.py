@@ -70,10 +70,10 @@ def dealt_families(
 ) -> KinFamilies:
     """As families_of_kin has them; but a document's rows are a family, whatever they ask."""
     apart = [i for i, row in enumerate(rows) if not is_dealt_by_group(row, params)]
-    own = [rows[i] for i in apart]
-    found = families_of_kin(own, SIMILARITY, among, joining_none, params.train_only)
+    apart_rows = [rows[i] for i in apart]
+    kin = families_of_kin(apart_rows, SIMILARITY, among, joining_none, params.train_only)
     names, cut = [row.group for row in rows], [False] * len(rows)
-    for i, name, is_cut in zip(apart, *found, strict=True):
+    for i, name, is_cut in zip(apart, *kin, strict=True):
         names[i], cut[i] = name, is_cut
     return KinFamilies(names, cut)
 
@@ -88,22 +88,22 @@ def apart_by_documents(
         return parts, {}
     # By id, why rows leave: one of their documents, or the group that they came with, is in a more
     # secret part too.
-    found: dict[str, str] = {}
+    left_out: dict[str, str] = {}
     kept = set[str]()
     for part in (Split.SEALED, Split.DEV, Split.TRAIN):
-        own = {row.id: {groups[row.id], *document_groups(row)} for row in parts[part]}
-        gone = {name for name, tied in own.items() if tied & kept and name not in held}
-        found |= dict.fromkeys(gone, OF_UNSEEN)
-        kept |= {one for name, tied in own.items() if name not in gone for one in tied}
-    parts = without(parts, found)
+        ties = {row.id: {groups[row.id], *document_groups(row)} for row in parts[part]}
+        gone = {name for name, tied in ties.items() if tied & kept and name not in held}
+        left_out |= dict.fromkeys(gone, OF_UNSEEN)
+        kept |= {group for name, tied in ties.items() if name not in gone for group in tied}
+    parts = without(parts, left_out)
     asked = {Split.TRAIN: parts[Split.DEV], Split.DEV: [], Split.SEALED: parts[Split.SEALED]}
     stay = {row.id for row in parts[Split.DEV] if row.id in held}
-    found |= leaving(asked, (), params.train_only, stay)
-    return without(parts, found), found
+    left_out |= leaving(asked, (), params.train_only, stay)
+    return without(parts, left_out), left_out
 
 
 def without(parts: Parts, gone: Collection[str]) -> Parts:
-    return {part: [row for row in own if row.id not in gone] for part, own in parts.items()}
+    return {part: [row for row in rows if row.id not in gone] for part, rows in parts.items()}
 
 
 def passage_lines(parts: Mapping[Split, Sequence[Row]], params: CurateParams) -> Iterator[str]:
@@ -115,14 +115,14 @@ def passage_lines(parts: Mapping[Split, Sequence[Row]], params: CurateParams) ->
     every = set().union(*about.values())
     if params.split_by != "source" or not every:
         return
-    sizes = ", ".join(f"{len(found)} {part}" for part, found in about.items())
+    sizes = ", ".join(f"{len(documents)} {part}" for part, documents in about.items())
     yield f"{counted(len(every), 'document')}: {sizes}"
     kept = set(about[Split.DEV]) | set(about[Split.SEALED])
     shown = [
-        {document_of(one, number) for number, one in enumerate(row.evidence or (), start=1)}
+        {document_of(passage, number) for number, passage in enumerate(row.evidence or (), start=1)}
         for row in parts[Split.TRAIN]
     ]
-    if beside := sum(not kept.isdisjoint(one) for one in shown):
+    if beside := sum(not kept.isdisjoint(documents) for documents in shown):
         yield f"training rows that show a passage of dev's or sealed's beside their own: {beside}"
 
 

@@ -160,27 +160,27 @@ def ids_among(rows: Sequence[Row], items: Items) -> list[str]:
         known = {row.id for row in rows}
         return [name for name in items if name in known]
     asked = {row.id: prompt_digest(row.prompt_text) for row in rows}
-    own = {name for name, asks in items.items() if name in asked and asks in (None, asked[name])}
+    by_id = {name for name, asks in items.items() if name in asked and asks in (None, asked[name])}
     others: dict[Digest | None, list[str]] = {}
     for name, asks in asked.items():
-        if name not in own:
+        if name not in by_id:
             others.setdefault(asks, []).append(name)
     return [
-        name if name in own else others[asks].pop(0)
+        name if name in by_id else others[asks].pop(0)
         for name, asks in items.items()
-        if name in own or others.get(asks)
+        if name in by_id or others.get(asks)
     ]
 
 
 def frozen_items(changes: Changes) -> dict[Split, Items]:
     """The items that each part is frozen at, if it is: its newest freeze since it was rotated."""
-    found: dict[Split, Items] = {}
+    frozen: dict[Split, Items] = {}
     for change in changes.values():
         if isinstance(change, Freeze):
-            found[change.part] = change.items
+            frozen[change.part] = change.items
         elif isinstance(change, Rotation):
-            found.pop(change.part, None)
-    return found
+            frozen.pop(change.part, None)
+    return frozen
 
 
 def freeze(*, at: str, by: str) -> tuple[Split, ...]:

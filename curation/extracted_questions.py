@@ -68,10 +68,10 @@ def extracted(text: str, before: str = "") -> list[Extracted]:
     # The heading that a passage stands under: the last of the short lines on its top.
     above = list(takewhile(lambda lines: len(lines) == 1 and is_heading(lines[0]), blocks))
     topic = above[-1][0].rpartition(" > ")[2].strip() if above else ""
-    found = [one for lines in blocks for one in of_block(lines, topic, before)]
-    fit = [one for one in found if len(one.answer.split()) <= LONGEST_ANSWER]
-    fit = [one for one in fit if any(map(str.isalpha, one.answer))]
-    return list({one.question: one for one in fit}.values())
+    pairs = [pair for lines in blocks for pair in of_block(lines, topic, before)]
+    fit = [pair for pair in pairs if len(pair.answer.split()) <= LONGEST_ANSWER]
+    fit = [pair for pair in fit if any(map(str.isalpha, pair.answer))]
+    return list({pair.question: pair for pair in fit}.values())
 
 
 def of_block(lines: Sequence[str], topic: str, before: str) -> Iterator[Extracted]:
@@ -82,11 +82,11 @@ def of_block(lines: Sequence[str], topic: str, before: str) -> Iterator[Extracte
     elif not lines[0].startswith("```"):
         # Of sentences that define a thing, or say what it costs, how much it is or what it is
         # called.
-        for said in SENTENCE.split(" ".join(lines)):
+        for text in SENTENCE.split(" ".join(lines)):
             for pattern, ask in ASKED.items():
-                found = pattern.fullmatch(said.strip())
-                if found and is_subject(found["name"]):
-                    yield Extracted(about(ask(found), topic, said), sentence(said), "definition")
+                match = pattern.fullmatch(text.strip())
+                if match and is_subject(match["name"]):
+                    yield Extracted(about(ask(match), topic, text), sentence(text), "definition")
                     break
 
 
@@ -153,11 +153,11 @@ def of_list(lines: Sequence[str], topic: str) -> Iterator[Extracted]:
 
 
 ASKED: dict[re.Pattern[str], Callable[[re.Match[str]], str]] = {
-    COSTS: lambda found: f"What does {as_subject(found['name'])} {found['verb']}?",
-    TAKES: lambda found: f"How long does {as_subject(found['name'])} take?",
-    HAS: lambda found: f"{amount(found)} {found['verb']} {as_subject(found['name'])}?",
-    CALLED: lambda found: f"What {found['verb']} {as_subject(found['name'])} called?",
-    DEFINES: lambda found: f"What is {as_subject(found['name'])}?",
+    COSTS: lambda match: f"What does {as_subject(match['name'])} {match['verb']}?",
+    TAKES: lambda match: f"How long does {as_subject(match['name'])} take?",
+    HAS: lambda match: f"{amount(match)} {match['verb']} {as_subject(match['name'])}?",
+    CALLED: lambda match: f"What {match['verb']} {as_subject(match['name'])} called?",
+    DEFINES: lambda match: f"What is {as_subject(match['name'])}?",
 }
 
 

@@ -82,9 +82,9 @@ def split(
     limits are for rows that nobody had to accept.
     """
     held = list(items)
-    parts = {part: [row for row, own in held if own is part] for part in Split}
-    least = {part: len(own) for part, own in parts.items()}
-    extra = {p: sum(row.source in params.accepted for row in own) for p, own in parts.items()}
+    parts = {part: [row for row, held_in in held if held_in is part] for part in Split}
+    least = {part: len(frozen) for part, frozen in parts.items()}
+    extra = {p: sum(row.source in params.accepted for row in frozen) for p, frozen in parts.items()}
     for row in rows:
         part = side(lots[row.group], params)
         if part not in closed:
@@ -133,8 +133,8 @@ def families(
 
     An item's family is called as if these were there: so that a freeze changes no byte of a set.
     """
-    own = accepted_families(items, accepted, params)
-    held = [row for row, _ in items if row.id not in own]
+    accepted_items = accepted_families(items, accepted, params)
+    held = [row for row, _ in items if row.id not in accepted_items]
     every = [*held, *rows, *near]
     full = dealt_families(every, params)
     names = full.names
@@ -155,7 +155,7 @@ def families(
             row if name in trained else row.model_copy(update={"group": name})
             for row, name in zip(grouped[:count], full.names[:count], strict=True)
         ]
-    grouped_items = own | {row.id: row for row in grouped[:count]}
+    grouped_items = accepted_items | {row.id: row for row in grouped[:count]}
     of_items = {*names[:count], *(row.group for row in grouped_items.values())}
     return Families(
         lots=lots,
@@ -175,11 +175,9 @@ def cut_from_items(
     """Of the rows near an item, those whose family is another part of a large one: they stay."""
     if not near:
         return []
-    found = dealt_families([*near, *(row for row, _ in items), *rows], params)
-    of_items = set(found.names[len(near) : len(near) + len(items)])
-    return [
-        row for row, name, cut in zip(near, *found, strict=False) if cut and name not in of_items
-    ]
+    kin = dealt_families([*near, *(row for row, _ in items), *rows], params)
+    of_items = set(kin.names[len(near) : len(near) + len(items)])
+    return [row for row, name, cut in zip(near, *kin, strict=False) if cut and name not in of_items]
 
 
 def accepted_families(
@@ -192,13 +190,13 @@ def accepted_families(
     """
     theirs = [(row, part) for row, part in items if row.source in params.accepted]
     among = [*(row for row, _ in theirs), *accepted]
-    found: dict[str, Row] = {}
+    grouped: dict[str, Row] = {}
     for part in Split:
-        rows = [row for row, own in theirs if own is part]
+        rows = [row for row, held_in in theirs if held_in is part]
         names = dealt_families(rows, params, among).names
         pairs = zip(rows, names, strict=True)
-        found |= {row.id: row.model_copy(update={"group": name}) for row, name in pairs}
-    return found
+        grouped |= {row.id: row.model_copy(update={"group": name}) for row, name in pairs}
+    return grouped
 
 
 # --- filled parts ---------------------------------------------------------------------------------
@@ -290,13 +288,13 @@ def families_of(
     for row in rows:
         members.setdefault(row.group, []).append(row)
     large = max(LARGEST_FAMILY, FAMILY_SHARE * sum(lots[row.group] < 1 for row in rows))
-    found = [
-        Family(name, lots[name], len(own), usual_kinds(own, kinds))
-        for name, own in members.items()
+    eligible = [
+        Family(name, lots[name], len(family_rows), usual_kinds(family_rows, kinds))
+        for name, family_rows in members.items()
         if lots[name] < 1
     ]
     return sorted(
-        found,
+        eligible,
         key=lambda family: (family.name in cut, family.rows > large, family.lot, family.name),
     )
 
@@ -311,10 +309,10 @@ def families_of_kinds(families: Sequence[Family]) -> Counter[str]:
 
 
 def rows_of_kinds(families: Sequence[Family]) -> Counter[str]:
-    found = Counter[str]()
+    counts = Counter[str]()
     for family in families:
-        found.update(dict.fromkeys(family.kinds, family.rows))
-    return found
+        counts.update(dict.fromkeys(family.kinds, family.rows))
+    return counts
 
 
 def cover_kinds(dealing: Dealing, parts: Sequence[Split], families: Counter[str]) -> None:

@@ -143,10 +143,10 @@ def held_against_last(report: GateReport) -> GateReport:
     last = last_version(but=report.dataset_rows) if lacking else None
     if last is None:
         return report
-    found = {check.name: check for check in drift_checks(last)}
+    drift = {check.name: check for check in drift_checks(last)}
     checks = (
-        check.model_copy(update={name: getattr(found[check.name], name) for name in MEASURED})
-        if check.name in lacking & found.keys()
+        check.model_copy(update={name: getattr(drift[check.name], name) for name in MEASURED})
+        if check.name in lacking & drift.keys()
         else check
         for check in report.checks
     )
@@ -163,7 +163,7 @@ def drift_checks(last: LastVersion) -> tuple[Check, ...]:
     from curation.checks.dataset_measures import word_shift
 
     contract = read_settings(Contract, load(ValidateParams).contract)
-    asked = tuple(one for one in contract.checks if one.arguments.get("column") == DRIFT)
+    asked = tuple(e for e in contract.checks if e.arguments.get("column") == DRIFT)
     now = [text for part in Split for text in texts_of_rows(rows_of(part))]
     table = pd.DataFrame({"id": ["dataset"], DRIFT: [word_shift(last.texts, now)]})
     notes = {DRIFT: f"held against {last.label}"}
@@ -209,7 +209,7 @@ def cached_training_rows(revision: str) -> Path | None:
     if folder is None or not folder.exists():
         return None
     name = rows_of(Split.TRAIN).name
-    files = {one.get("relpath"): one.get("md5") for one in json.loads(folder.read_bytes())}
+    files = {entry.get("relpath"): entry.get("md5") for entry in json.loads(folder.read_bytes())}
     return cached(str(files.get(name)))
 
 

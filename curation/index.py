@@ -39,14 +39,14 @@ def main() -> None:
 
 def passages_of(documents: tuple[Path, ...]) -> list[EvidencePassage]:
     """Those of all files, each once. Raises InputError where there is none."""
-    found: dict[str, EvidencePassage] = {}
+    by_id: dict[str, EvidencePassage] = {}
     for path in documents:
         if not path.exists():
             raise setting_error(f"{path} is not there", "retrieval", "documents")
         passages, empty = evidence_passages(path)
-        found |= {one.id: one for one in passages}
-        for one in empty:
-            print(f"warning: {one.file} gave no passage: {one.why}")
-    if not found:
+        by_id |= {passage.id: passage for passage in passages}
+        for origin in empty:
+            print(f"warning: {origin.file} gave no passage: {origin.why}")
+    if not by_id:
         raise InputError("no document there has a text: no passage can be found in them")
-    return list(found.values())
+    return list(by_id.values())

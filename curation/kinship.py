@@ -48,7 +48,7 @@ def asking_alike(own: Sequence[str], others: Sequence[str]) -> dict[tuple[int, i
     """
     if not own or not others:
         return {}
-    found: dict[tuple[int, int], str] = {}
+    alike: dict[tuple[int, int], str] = {}
     near = near_duplicates(word_sets(own), word_sets(others))
     every, count = [*own, *others], len(own)
     masked, spelt = both_templates(every), spellings(every)
@@ -62,9 +62,9 @@ def asking_alike(own: Sequence[str], others: Sequence[str]) -> dict[tuple[int, i
     )
     for how, pairs in kinds:
         for pair in pairs:
-            found.pop(pair, None)
-            found[pair] = how
-    return found
+            alike.pop(pair, None)
+            alike[pair] = how
+    return alike
 
 
 def both_templates(texts: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -78,7 +78,7 @@ def forms(texts: Sequence[str], aside: Sequence[bool]) -> tuple[list[str], ...]:
     """All by which texts are the same for another reason than their words; empty ones are not."""
     masked: dict[int, tuple[str, str]] = {}
     for kind in (False, True):
-        places = [i for i, own in enumerate(aside) if own is kind]
+        places = [i for i, is_aside in enumerate(aside) if is_aside is kind]
         pairs = zip(*both_templates([texts[i] for i in places]), strict=True)
         masked |= zip(places, pairs, strict=True)
     named, figures = ([masked[i][k] for i in range(len(texts))] for k in (0, 1))
@@ -144,9 +144,9 @@ def families_of_kin(
     alone = frozenset(k for k, i in enumerate(order) if rows[i].id in joining_none)
     sorted_rows = tuple(kin_texts(rows[i], aside) for i in order)
     others = tuple(kin_texts(row) for row in among)
-    found = families_in_order(sorted_rows, similarity, others, alone)
+    kin = families_in_order(sorted_rows, similarity, others, alone)
     back = np.argsort(np.array(order, dtype=np.int64)).tolist()
-    return KinFamilies([found.names[k] for k in back], [found.cut[k] for k in back])
+    return KinFamilies([kin.names[k] for k in back], [kin.cut[k] for k in back])
 
 
 @lru_cache(maxsize=2)  # where a set is frozen, or a seed is sought, the same rows come again
@@ -192,7 +192,7 @@ def kin_of(rows: Sequence[KinTexts], among: Sequence[KinTexts], alone: Collectio
         prompts[i] = answers[i] = ()
     shared = ([text or i for i, text in enumerate(several)] for several in forms(asked, aside))
     alike: tuple[Sequence[object], ...] = ([row.group for row in rows], *shared)
-    whole = [to_first([i if i in alone else own for i, own in enumerate(owns)]) for owns in alike]
+    whole = [to_first([i if i in alone else key for i, key in enumerate(owns)]) for owns in alike]
     pairs = np.array(long_part_containment(asked, asked, aside), dtype=np.int64).reshape(-1, 2)
     parts = pairs[:, 0], pairs[:, 1]
     of_alone = np.isin(parts[0], list(alone)) | np.isin(parts[1], list(alone))
@@ -206,8 +206,8 @@ def word_cores(
     texts that stand `aside` without those that many of these share, too.
     """
     sets = word_sets(texts)
-    own, others = (list(compress(sets, which)) for which in (map(not_, aside), aside))
-    shared = shared_in(own, word_sets(among) or own)
+    main, others = (list(compress(sets, which)) for which in (map(not_, aside), aside))
+    shared = shared_in(main, word_sets(among) or main)
     of_both = shared | shared_in(others, others)
     return [core(s, of_both if out else shared) for s, out in zip(sets, aside, strict=True)]
 
@@ -224,9 +224,9 @@ def strongest_first(members: Positions, kin: Kin, similarity: float) -> Iterator
 
 def near_pairs(members: Positions, cores: Sequence[tuple[int, ...]], similarity: float) -> Places:
     """The members of which a text has nearly the words of another one's, each pair once."""
-    own = [cores[i] for i in members.tolist()]
-    found = list(similar_pairs(own, own, similarity))
-    rows, columns = (np.concatenate(side) for side in zip(*found, strict=True))
+    member_cores = [cores[i] for i in members.tolist()]
+    pairs = list(similar_pairs(member_cores, member_cores, similarity))
+    rows, columns = (np.concatenate(side) for side in zip(*pairs, strict=True))
     once = rows < columns
     return members[rows[once]], members[columns[once]]
 
@@ -243,10 +243,10 @@ def joined_within(pieces: Sequence[int], links: Iterable[Places], most: float) -
 
     for rows, columns in links:
         for i, j in zip(rows.tolist(), columns.tolist(), strict=True):
-            one, other = end(pieces[i]), end(pieces[j])
-            if one != other and sizes[one] + sizes[other] <= most:
-                into[other] = one
-                sizes[one] += sizes[other]
+            root, other = end(pieces[i]), end(pieces[j])
+            if root != other and sizes[root] + sizes[other] <= most:
+                into[other] = root
+                sizes[root] += sizes[other]
     return np.array([end(piece) for piece in pieces], dtype=np.int64)
 
 
@@ -305,7 +305,7 @@ def containment(
     pairs = np.repeat(places, counts) * len(totals) + owners[which]
     pair, shared = np.unique(pairs, return_counts=True)
     enough = shared >= MOST * totals[pair % max(len(totals), 1)]
-    return [divmod(one, len(totals)) for one in pair[enough].tolist()]
+    return [divmod(code, len(totals)) for code in pair[enough].tolist()]
 
 
 def telling(
@@ -325,7 +325,7 @@ def sequences(texts: Sequence[str]) -> tuple[NDArray[np.uint64], Positions]:
     """A hash of each sequence of N words, each once for a text, and the text's place."""
     hashed = [[word_hash(word) for word in words(folded(text))] for text in texts]
     flat = np.fromiter(chain.from_iterable(hashed), np.uint64)
-    owner = np.repeat(np.arange(len(texts)), [len(one) for one in hashed])
+    owner = np.repeat(np.arange(len(texts)), [len(hashes) for hashes in hashed])
     if len(flat) < N:
         return flat[:0], owner[:0]
     ends = len(flat) - N + 1

@@ -71,24 +71,24 @@ MARKED = (*FIRST, ("marks of HTML", unmarked), *LAST)
 def mended(row: Row) -> tuple[Row, tuple[TextChange, ...]]:
     """The row with its texts put right, and what was changed. Mended again, it stays as it is."""
     changes: list[TextChange] = []
-    found = row
+    after = row
     for _ in range(PASSES):
-        before, found = found, mended_once(found, changes)
-        if found is before:
-            return (found, tuple(changes)) if changes else (row, ())
+        before, after = after, mended_once(after, changes)
+        if after is before:
+            return (after, tuple(changes)) if changes else (row, ())
     return row, ()  # made so that it never ends: better left alone
 
 
 def mended_once(row: Row, changes: list[TextChange]) -> Row:
     steps = PLAIN if speaks_of_it(row) else MARKED
-    said = {
-        field: tuple(mended_message(message, steps, field, row.id, changes) for message in own)
-        for field, own in (("prompt", row.prompt), ("completion", row.completion))
+    new = {
+        field: tuple(mended_message(message, steps, field, row.id, changes) for message in part)
+        for field, part in (("prompt", row.prompt), ("completion", row.completion))
     }
     same = all(
-        a is b for name, own in said.items() for a, b in zip(own, getattr(row, name), strict=True)
+        a is b for name, part in new.items() for a, b in zip(part, getattr(row, name), strict=True)
     )
-    return row if same else row.model_copy(update=said)
+    return row if same else row.model_copy(update=new)
 
 
 def mended_message(
@@ -121,10 +121,10 @@ def changed(changes: Iterable[TextChange]) -> dict[str, str]:
     """What was changed, in words, by the row's id, for a line of outputs/rows.csv."""
     whys: dict[str, list[str]] = {}
     for change in changes:
-        own = whys.setdefault(change.row, [])
-        if change.why not in own:
-            own.append(change.why)
-    return {row: "; ".join(own) for row, own in whys.items()}
+        noted = whys.setdefault(change.row, [])
+        if change.why not in noted:
+            noted.append(change.why)
+    return {row: "; ".join(reasons) for row, reasons in whys.items()}
 
 
 # --- redaction ------------------------------------------------------------------------------------
@@ -161,18 +161,18 @@ def redacted(made: Made, ours: Contacts = NO_CONTACTS) -> tuple[Made, Counter[st
             new = {"prompt": cleaned(made.prompt), "completion": cleaned(made.completion)}
             new |= {"context": clean(made.context)} if made.context else {}
             new |= (
-                {"tools": tuple(cleaned_json(one, clean) for one in made.tools)}
+                {"tools": tuple(cleaned_json(tool, clean) for tool in made.tools)}
                 if made.tools
                 else {}
             )
             # Texts to look for have labels, as the answers have. A pattern or a schema with one
             # means nothing: it is left out.
             kept: list[Assertion] = []
-            for one in made.assertions or ():
-                if isinstance(one, Phrases):
-                    kept.append(one.model_copy(update={"texts": tuple(map(clean, one.texts))}))
-                elif clean(text := one.model_dump_json()) == text:
-                    kept.append(one)
+            for check in made.assertions or ():
+                if isinstance(check, Phrases):
+                    kept.append(check.model_copy(update={"texts": tuple(map(clean, check.texts))}))
+                elif clean(text := check.model_dump_json()) == text:
+                    kept.append(check)
             new |= {"assertions": tuple(kept) or None}
         case Document():
             new = {"text": clean(made.text)}
@@ -182,7 +182,7 @@ def redacted(made: Made, ours: Contacts = NO_CONTACTS) -> tuple[Made, Counter[st
         case _:
             new = {"prompt": clean(made.prompt), "completion": clean(made.completion)}
     if not isinstance(made, Document) and made.evidence:
-        passages = [one.model_copy(update={"text": clean(one.text)}) for one in made.evidence]
+        passages = [p.model_copy(update={"text": clean(p.text)}) for p in made.evidence]
         new |= {"evidence": tuple(passages)}
     return made.model_copy(update=new), kinds
 
@@ -190,13 +190,13 @@ def redacted(made: Made, ours: Contacts = NO_CONTACTS) -> tuple[Made, Counter[st
 def redacted_call(call: ToolCall, clean: Step) -> ToolCall:
     """The call with labels in its arguments, which stay an object in JSON."""
     arguments = call.arguments
-    found = cleaned_json(arguments, clean)
-    text = call.function.arguments if found == arguments else as_json(found)
+    cleaned = cleaned_json(arguments, clean)
+    text = call.function.arguments if cleaned == arguments else as_json(cleaned)
     if (again := clean(text)) != text:  # a secret that a key tells, such as "password"
         try:
             json_object(again)
         except ValueError:
-            again = as_json(dict.fromkeys(found, LABELS[SECRET]))
+            again = as_json(dict.fromkeys(cleaned, LABELS[SECRET]))
         text = again
     function = call.function.model_copy(update={"arguments": text})
     return call.model_copy(update={"function": function})
@@ -205,9 +205,9 @@ def redacted_call(call: ToolCall, clean: Step) -> ToolCall:
 def cleaned_json(value: Any, clean: Step) -> Any:
     """JSON with labels in its texts and names; a number that is somebody's becomes a label."""
     if isinstance(value, dict):
-        return {clean(key): cleaned_json(own, clean) for key, own in value.items()}
+        return {clean(key): cleaned_json(inner, clean) for key, inner in value.items()}
     if isinstance(value, list):
-        return [cleaned_json(one, clean) for one in value]
+        return [cleaned_json(element, clean) for element in value]
     if isinstance(value, str):
         return clean(value)
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
@@ -221,7 +221,7 @@ def redacted_text(text: str, kinds: Counter[str], ours: Contacts = NO_CONTACTS) 
         before = text
         text = labelled(text, SECRET, [(start, end) for _, start, end in secrets(text)], kinds)
         text, every = scan(text, ours)
-        kinds.update(str(one.kind) for one in every)
+        kinds.update(str(item.kind) for item in every)
         text = labelled(text, NAME, names(text), kinds)
     return text
 

@@ -94,14 +94,14 @@ def by_templates(
     passages: Sequence[EvidencePassage], most: int, seed: int
 ) -> list[PassageQuestion]:
     """At most so many questions of each passage, those of the lowest lots."""
-    found: list[PassageQuestion] = []
+    questions: list[PassageQuestion] = []
     before = EvidencePassage(id="none", text="-")
     for passage in passages:
         same = before.text if before.source == passage.source else ""
-        own = sorted(extracted(passage.text, same), key=lambda one: lot(seed, one.question))
-        found += [PassageQuestion(passage, *one, TEMPLATES) for one in own[:most]]
+        pairs = sorted(extracted(passage.text, same), key=lambda pair: lot(seed, pair.question))
+        questions += [PassageQuestion(passage, *pair, TEMPLATES) for pair in pairs[:most]]
         before = passage
-    return found
+    return questions
 
 
 def request(passage: EvidencePassage, count: int) -> str:
@@ -113,12 +113,12 @@ def by_model(
     passages: Sequence[EvidencePassage], replies: Sequence[str], most: int, model: str
 ) -> tuple[list[PassageQuestion], int]:
     """The questions of its replies, at most so many of each, and how many replies hold none."""
-    found, empty = [], 0
+    questions, empty = [], 0
     for passage, reply in zip(passages, replies, strict=True):
         pairs = list(pairs_in(reply))[:most]
         empty += not pairs
-        found += [PassageQuestion(passage, *pair, "model", model) for pair in pairs]
-    return found, empty
+        questions += [PassageQuestion(passage, *pair, "model", model) for pair in pairs]
+    return questions, empty
 
 
 # --- checked --------------------------------------------------------------------------------------
@@ -140,22 +140,22 @@ class QuestionChecks:
         """Those that a person may be asked about, and how many are not, by the first check that
         each fails.
         """
-        rows = [answered(one, (), Forms(0, 0, 0, "")) for one in asked]
+        rows = [answered(question, (), Forms(0, 0, 0, "")) for question in asked]
         near_item = near_items(rows, self.items)
         copied = asking_an_item([row.prompt_text for row in rows], self.train)
         whys = [
-            NEAR_ITEM if i in near_item else COPIED if i in copied else self.wrong(one, rows[i])
-            for i, one in enumerate(asked)
+            NEAR_ITEM if i in near_item else COPIED if i in copied else self.wrong(q, rows[i])
+            for i, q in enumerate(asked)
         ]
         good = [i for i, why in enumerate(whys) if why is None]
         for i in repeated([asked[i].question for i in good]):
             whys[good[i]] = REPEATED
         with progress("find", len(asked), "questions", leave=False) as bar:
-            for i, one in enumerate(asked):
-                if whys[i] is None and not self.finds(one):
+            for i, question in enumerate(asked):
+                if whys[i] is None and not self.finds(question):
                     whys[i] = UNFOUND
                 bar.advance()
-        kept = [one for one, why in zip(asked, whys, strict=True) if why is None]
+        kept = [q for q, why in zip(asked, whys, strict=True) if why is None]
         return kept, Counter(why for why in whys if why)
 
     def wrong(self, one: PassageQuestion, row: Row) -> str | None:
@@ -170,8 +170,8 @@ class QuestionChecks:
         )
 
     def finds(self, one: PassageQuestion) -> bool:
-        found = self.retriever.find(one.question, FOUND)
-        return any(passage.id == one.passage.id for passage in found)
+        passages = self.retriever.find(one.question, FOUND)
+        return any(passage.id == one.passage.id for passage in passages)
 
 
 def repeated(questions: Sequence[str]) -> set[int]:
@@ -211,10 +211,10 @@ def may_answer(one: PassageQuestion, passage: EvidencePassage) -> bool:
     something to the question: all figures there, or where it gives none, half of its words.
     """
     known = known_numbers(one.question)
-    for said in CLAUSE.split(one.answer):
-        if any(not known.intersection(values) for values in numbers(said)):
-            return not says_unknown_numbers(said, known | known_numbers(passage.text))
-        if added := telling(said) - asked_for(one):
+    for clause in CLAUSE.split(one.answer):
+        if any(not known.intersection(values) for values in numbers(clause)):
+            return not says_unknown_numbers(clause, known | known_numbers(passage.text))
+        if added := telling(clause) - asked_for(one):
             return len(added & telling(passage.text)) >= LIKELY * len(added)
     return True  # for what is added by no word, such as a mere yes, nothing is known of it
 
@@ -230,18 +230,18 @@ def rows_on_passages(
     """
     order = sorted(range(len(kept)), key=lambda i: lot(forms.seed, kept[i].question))
     left = round(forms.unanswerable * len(kept))
-    found: dict[int, Row] = {}
+    rows: dict[int, Row] = {}
     with progress("find", len(kept), "distractors", leave=False) as bar:
         for i in order:
             others = list(beside(kept[i], retriever))[: forms.distractors + 1]
             if left > 0 and others:
                 row = on_passages(kept[i], ABSTENTION, others, forms)
-                found[i] = row.model_copy(update={"answerable": False})
+                rows[i] = row.model_copy(update={"answerable": False})
                 left -= 1
             else:
-                found[i] = answered(kept[i], others[: forms.distractors], forms)
+                rows[i] = answered(kept[i], others[: forms.distractors], forms)
             bar.advance()
-    return [PassageRow(found[i], one) for i, one in enumerate(kept)]
+    return [PassageRow(rows[i], question) for i, question in enumerate(kept)]
 
 
 def beside(one: PassageQuestion, retriever: Finds) -> Iterator[EvidencePassage]:

@@ -55,12 +55,12 @@ def seeds(train: Sequence[Row], aside: Sequence[str], seed: int) -> list[Row]:
     Not those of sources that are aside, such as rehearsed ones, and none that a model wrote: copies
     of copies drift. Raises InputError where there are fewer than a new pair is modelled on.
     """
-    found = [r for r in train if r.source not in aside and not r.synthetic and asks(r)]
-    if len(found) < EXAMPLES:
+    eligible = [r for r in train if r.source not in aside and not r.synthetic and asks(r)]
+    if len(eligible) < EXAMPLES:
         raise InputError(
-            f"there are {len(found)} training rows to begin with: {EXAMPLES} are needed"
+            f"there are {len(eligible)} training rows to begin with: {EXAMPLES} are needed"
         )
-    return sorted(found, key=lambda row: digest_json(["seed", seed, row.id]))
+    return sorted(eligible, key=lambda row: digest_json(["seed", seed, row.id]))
 
 
 def asks(row: Row) -> bool:
@@ -150,8 +150,8 @@ def answered(seed: Row, answer: str, model: str, source: str) -> Proposal | None
     """A teacher's answer to a training row's prompt, on the same passages; None of an empty one."""
     if not answer.strip():
         return None
-    said = (Message(role="assistant", content=answer),)
-    row = synthetic_row(seed.prompt, said, model, source)
+    completion = (Message(role="assistant", content=answer),)
+    row = synthetic_row(seed.prompt, completion, model, source)
     shown = {"evidence": seed.evidence, "answerable": seed.answerable}
     return Proposal(Wish("answer", seed, row_question(seed)), row.model_copy(update=shown))
 
@@ -186,18 +186,18 @@ def sifted(
     """Those that a person may be asked about, and why each of the others is not: by the first check
     that it fails. Items are the rows of dev and sealed: nothing may be learnt that is like them.
     """
-    there = [one for one in proposals if one]
-    rows = [one.row for one in there]
+    there = [p for p in proposals if p]
+    rows = [p.row for p in there]
     near_item = near_items(rows, items)
     copied = asking_an_item([row.prompt_text for row in rows], train)
     dropped = Counter({UNREADABLE: len(proposals) - len(there)})
     kept: list[Proposal] = []
-    for i, one in enumerate(there):
-        why = NEAR_ITEM if i in near_item else COPIED if i in copied else wrong(one, faults, ours)
-        if why is None and one.wish.kind != "answer" and repeats(one, kept):
+    for i, draft in enumerate(there):
+        why = NEAR_ITEM if i in near_item else COPIED if i in copied else wrong(draft, faults, ours)
+        if why is None and draft.wish.kind != "answer" and repeats(draft, kept):
             why = REPEATED
         if why is None:
-            kept.append(one)
+            kept.append(draft)
         else:
             dropped[why] += 1
     return Sifted(kept, +dropped)
@@ -224,14 +224,14 @@ def wrong(one: Proposal, faults: Mapping[str, Finder], ours: Contacts) -> str | 
 
 def fixed(text: str) -> set[str]:
     """The words that a paraphrase must keep as they are: names, numbers, code."""
-    found = (word.strip(AROUND) for word in BETWEEN_WORDS.split(text))
-    return {word for word in found if FIXED.search(word)}
+    words = (word.strip(AROUND) for word in BETWEEN_WORDS.split(text))
+    return {word for word in words if FIXED.search(word)}
 
 
 def near_items(rows: Sequence[Row], items: Sequence[Row]) -> set[int]:
     """The positions of rows whose prompt or answer is a near-duplicate of an item's."""
-    own, theirs = (word_sets(r.completion_text for r in side) for side in (rows, items))
-    near = near_duplicates(own, theirs, few_words=False)
+    proposed, theirs = (word_sets(r.completion_text for r in side) for side in (rows, items))
+    near = near_duplicates(proposed, theirs, few_words=False)
     return asking_an_item([row.prompt_text for row in rows], items) | set(near.coords[0].tolist())
 
 

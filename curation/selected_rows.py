@@ -178,15 +178,15 @@ def qualities(
 def quality(
     row: Row, loss: AnswerLoss, ordinary_length: bool, faults: Mapping[str, Finder]
 ) -> RowQuality:
-    found = tuple(name for name, finder in faults.items() if finder(row))
+    fault_names = tuple(name for name, finder in faults.items() if finder(row))
     # The IFD; None where there is no loss to divide by.
     ifd = None if loss.with_prompt is None or not loss.alone else loss.with_prompt / loss.alone
     return RowQuality(
         ifd=None if ifd is None else round(ifd, 4),
         learnable=0.0 if ifd is None or ifd >= 1 else round(ifd, 4),
         length=1.0 if ordinary_length else ODD_LENGTH,
-        faultless=A_FAULT ** len(found),
-        faults=found,
+        faultless=A_FAULT ** len(fault_names),
+        faults=fault_names,
     )
 
 

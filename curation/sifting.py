@@ -79,11 +79,11 @@ def sifted(
 
 def reasons(*steps: tuple[str, Sequence[Row], Sequence[Row]]) -> dict[str, str]:
     """Why each row left that a step had before it and not behind it; by id."""
-    found: dict[str, str] = {}
+    whys: dict[str, str] = {}
     for why, before, behind in steps:
         there = {row.id for row in behind}
-        found |= {row.id: why for row in before if row.id not in there}
-    return found
+        whys |= {row.id: why for row in before if row.id not in there}
+    return whys
 
 
 def corrected(rows: Iterable[Row], train_only: Collection[str]) -> list[Row]:
@@ -111,11 +111,11 @@ def few_of_each_template(rows: list[Row], params: CurateParams) -> list[Row]:
 def of_templates(rows: Sequence[Row]) -> dict[str, list[Row]]:
     """The rows that are of each template."""
     asked = [row.prompt_text for row in rows]
-    found: dict[str, list[Row]] = {}
+    by_template: dict[str, list[Row]] = {}
     for row, form in zip(rows, templates(asked, names=capitals_tell_names(asked)), strict=True):
         if form:
-            found.setdefault(form, []).append(row)
-    return found
+            by_template.setdefault(form, []).append(row)
+    return by_template
 
 
 def without_blanks(rows: list[Row], params: CurateParams) -> list[Row]:
@@ -132,9 +132,9 @@ def unrepeated(rows: Iterable[Row]) -> Iterator[Row]:
     """Pass on the first of the rows that ask and answer the same, but for case and punctuation."""
     seen: set[tuple[str, str, str]] = set()
     for row in rows:
-        said = repeat_key(row)
-        if said not in seen:
-            seen.add(said)
+        key = repeat_key(row)
+        if key not in seen:
+            seen.add(key)
             yield row
 
 
@@ -243,8 +243,8 @@ def excused_leaks(rows: Iterable[Row], waivers: Waivers) -> frozenset[str]:
     """The ids of rows that a person lets stay though they ask what an item or a suite asks."""
     gate = row_gate() if waivers.waivers else None
     names = gate.names("leak", "contaminated") if gate else ()
-    own = [waiver for waiver in waivers.waivers if waiver.check in names]
-    return frozenset(row.id for row in rows if any(one.excuses(row.id) for one in own))
+    matching = [waiver for waiver in waivers.waivers if waiver.check in names]
+    return frozenset(row.id for row in rows if any(waiver.excuses(row.id) for waiver in matching))
 
 
 def row_gate() -> "RowGate | None":

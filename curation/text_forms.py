@@ -49,16 +49,16 @@ def spellings(texts: Sequence[str]) -> list[str]:
     """Each text's letters and signs, where one with the same letters is written with figures or
     foreign letters; else empty: "fail" and "fall" are two words as long as nobody wrote "fa1l".
     """
-    found = [letters(text) + "".join(SIGN.findall(text)) for text in texts]
-    odd = {form for form, text in zip(found, texts, strict=True) if REPLACED.search(text)}
-    return [form if form in odd else "" for form in found]
+    forms = [letters(text) + "".join(SIGN.findall(text)) for text in texts]
+    odd = {form for form, text in zip(forms, texts, strict=True) if REPLACED.search(text)}
+    return [form if form in odd else "" for form in forms]
 
 
 def templates(texts: Sequence[str], *, names: bool) -> list[str]:
     """The template of each text. One of very many is none: there, the figures are the question."""
-    found = [template(text, names=names) for text in texts]
-    common = set(shared_among(Counter(found), len(found)))
-    return ["" if form in common else form for form in found]
+    forms = [template(text, names=names) for text in texts]
+    common = set(shared_among(Counter(forms), len(forms)))
+    return ["" if form in common else form for form in forms]
 
 
 def repeat_key(row: Row) -> tuple[str, str, str]:
@@ -77,24 +77,24 @@ def template(text: str, *, names: bool) -> str:
     masked, figures = FIGURE.subn(f" {FIGURES} ", plain(text))
     masked = SIGN.sub(lambda sign: f"sign{ord(sign[0])}", masked)
     if names:
-        masked = CAPITAL.sub(lambda found: found[1] or f" {NAMES} ", masked)
+        masked = CAPITAL.sub(lambda match: match[1] or f" {NAMES} ", masked)
     if not figures and NAMES not in masked:
         return ""
     kept = words(masked)
-    said = len(kept) - kept.count(FIGURES) - kept.count(NAMES)
-    return AGAIN.sub(r"\1", " ".join(kept)) if said >= MIN_KEPT else ""
+    left = len(kept) - kept.count(FIGURES) - kept.count(NAMES)
+    return AGAIN.sub(r"\1", " ".join(kept)) if left >= MIN_KEPT else ""
 
 
 def capitals_tell_names(texts: Sequence[str]) -> bool:
     """Whether so few words of the texts begin with a capital letter that these are names."""
     counts = [capitals_of(text) for text in texts]
-    return sum(own for own, _ in counts) <= MOST_CAPITALS * sum(every for _, every in counts)
+    return sum(upper for upper, _ in counts) <= MOST_CAPITALS * sum(every for _, every in counts)
 
 
 @lru_cache(maxsize=MOST_KNOWN)
 def capitals_of(text: str) -> tuple[int, int]:
     """How many words begin with a capital letter within a sentence, and how many there are."""
-    return sum(not found[1] for found in CAPITAL.finditer(text)), len(text.split())
+    return sum(not match[1] for match in CAPITAL.finditer(text)), len(text.split())
 
 
 # --- told apart -----------------------------------------------------------------------------------
@@ -154,8 +154,8 @@ def other_names(one: str, other: str) -> bool:
 
 
 def asked_for(text: str) -> set[str]:
-    found = {ASKED[asked] for asked in ASKS.findall(folded(text).casefold())}
-    return found - {OTHER} if REASON in found else found  # what is the reason
+    kinds = {ASKED[asked] for asked in ASKS.findall(folded(text).casefold())}
+    return kinds - {OTHER} if REASON in kinds else kinds  # what is the reason
 
 
 def denies(text: str) -> bool:

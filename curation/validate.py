@@ -40,7 +40,7 @@ def main() -> None:
     params = load(ValidateParams)
     contract = read_settings(Contract, params.contract)
     waivers = read_waivers()
-    refuse_unknown_checks(waivers, [one.name for one in contract.checks])
+    refuse_unknown_checks(waivers, [expectation.name for expectation in contract.checks])
     parts = {part: Row.read_lines(rows_of(part)) for part in Split}
     tables = tables_of(parts, check_references(parts, contract, params, waivers))
     report = reported(tables, contract, waivers)
@@ -98,7 +98,7 @@ def refused_of(
     """
     params, limit = load(CurateParams), load(BaseChoice).max_length
     counts = TokenCount.read_lines(TOKENS)
-    rows = [row for own in parts.values() for row in own]
+    rows = [row for part in parts.values() for row in part]
     together = rows_in_conflict(rows) if params.conflicts == "refuse" else []
     too_long = frozenset(c.row for c in counts if c.prompt + c.completion > limit)
     return too_long, frozenset(row.id for same in together for row in same)
@@ -106,14 +106,14 @@ def refused_of(
 
 def reported(tables: Tables, contract: Contract, waivers: Waivers) -> GateReport:
     """The checks of the rows with what is waived, whatever the day: that is for stage `gate`."""
-    found = check(tables, contract)
+    checks = check(tables, contract)
     return GateReport(
         dataset_rows=digest_folder(CURATED),
         contract=contract.digest,
         row_count=len(tables.rows),
-        checks=tuple(with_waivers(one, waivers.waivers) for one in found),
+        checks=tuple(with_waivers(c, waivers.waivers) for c in checks),
         waivers=waivers.digest if waivers != Waivers() else None,
-        unused=unused(found, waivers.waivers) or None,
+        unused=unused(checks, waivers.waivers) or None,
         left_out=left_out_by(REFUSED) or None,
     )
 

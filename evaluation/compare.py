@@ -101,7 +101,7 @@ def metrics(evidence: Evidence) -> dict[str, Any]:
         for name, measured in (weighed.base or {}).items():
             parts[f"{suite} against the bare base, {name}"] = measured
     return {
-        part: {name: cells(found) for name, found in measured.items()}
+        part: {name: cells(metric) for name, metric in measured.items()}
         for part, measured in parts.items()
     }
 
@@ -113,7 +113,7 @@ def cells(found: MetricEvidence) -> dict[str, float]:
 
 def quantiles(items: Sequence[ItemScore], gating: Sequence[str], dev: Measured) -> str:
     """What `dvc plots` draws: every gating metric's dev differences, each from worst to best."""
-    better = {metric: found.better for metric, found in dev.items()}
+    better = {metric: evidence.better for metric, evidence in dev.items()}
     columns = [sorted(differences(items, m, better.get(m)).tolist()) for m in gating]
     lines = ["\t".join(("share", *gating))]
     for i in range(min(map(len, columns), default=0)):

@@ -88,9 +88,9 @@ class ScoringParams(Settings):
     @property
     def abstentions(self) -> tuple[str, ...]:
         """The phrasings of the scorer `grounding`: how answers abstain in the project's words."""
-        chosen = (one for one in self.metrics if one.metric == "grounding")
-        given = [one.options.get("phrasings") for one in chosen]
-        return tuple(str(text) for own in given if isinstance(own, list) for text in own)
+        chosen = (choice for choice in self.metrics if choice.metric == "grounding")
+        given = [choice.options.get("phrasings") for choice in chosen]
+        return tuple(str(text) for listed in given if isinstance(listed, list) for text in listed)
 
 
 # Of the rows that pairs are made from, for calibration: of 240 rows 60, whose share of pairs judged
@@ -223,9 +223,9 @@ class GenerationParams(KeyedParams):
             if self.url:
                 raise ValueError("backend: llama.cpp is started here, and has no url")
         elif self.backend != "embedded" and not (self.url or self.vllm_python):
-            own = ", or vllm_python, with which one is started" if self.backend == "vllm" else ""
+            hint = ", or vllm_python, with which one is started" if self.backend == "vllm" else ""
             example = "such as http://127.0.0.1:8000/v1"
-            raise ValueError(f"backend: {self.backend} needs url, {example}{own}")
+            raise ValueError(f"backend: {self.backend} needs url, {example}{hint}")
         return self
 
     @field_validator("vllm_options")

@@ -104,20 +104,20 @@ def tasks(numerics: Numerics) -> list[AnsweringTask]:
     sides, base = answering_in(numerics), bare_base()
     of_side = dict(zip(SIDES, both_contestants(), strict=True))
     bare = respondent(base, None, load(Decoding), numerics)
-    found = [
+    answering = [
         AnsweringTask(role, system, part, shown)
         for role, system in sides.items()
         for part, rows in parts.items()
         for shown in [asked_with(rows, of_side[role]) if part == Split.DEV else rows]
     ]
     if bare.system != sides[Role.CHAMPION].system:
-        found += [AnsweringTask(Role.BASE, bare, part, rows) for part, rows in suites.items()]
+        answering += [AnsweringTask(Role.BASE, bare, part, rows) for part, rows in suites.items()]
     if taught_by(Opponent.read(CHAMPION)):
-        found.append(AnsweringTask(Role.BASE, bare, Split.DEV, asked_with(dev, base)))
+        answering.append(AnsweringTask(Role.BASE, bare, Split.DEV, asked_with(dev, base)))
     if shots := load(FewShot).shots:
         shown = prompted(asked_with(dev, base), shots, base.evidence_template)
-        found.append(AnsweringTask(Role.FEW_SHOT, bare, Split.DEV, shown))
-    return found
+        answering.append(AnsweringTask(Role.FEW_SHOT, bare, Split.DEV, shown))
+    return answering
 
 
 def taught_by(champion: Opponent) -> bool:
@@ -185,15 +185,15 @@ def seconds() -> dict[str, float | None]:
 def weights() -> dict[str, int]:
     """How many weights base and adapter of each side have together, where they lie here."""
     champion, challenger = both_contestants()
-    found: dict[str, int] = {}
+    counts: dict[str, int] = {}
     for role, who, files in (
         (Role.CHAMPION, champion, check_out_adapter(champion.lora)),
         (Role.CHALLENGER, challenger, ADAPTER_FILES),
     ):
         base = folder_here(who.base)
         if base and base.is_dir():
-            found[role] = sum(weights_in(folder) for folder in (base, files) if folder)
-    return found
+            counts[role] = sum(weights_in(folder) for folder in (base, files) if folder)
+    return counts
 
 
 def weights_in(folder: Path) -> int:
@@ -215,8 +215,8 @@ def prompted(rows: Sequence[Row], shots: int, template: str | None = None) -> li
     questions by the template.
     """
     sources, train = {row.source for row in rows}, Row.read_lines(rows_of(Split.TRAIN))
-    own = [row for row in train if row.source in sources]
-    alike = own or [row for row in train if has_tools([row]) is has_tools(rows)]
+    same_source = [row for row in train if row.source in sources]
+    alike = same_source or [row for row in train if has_tools([row]) is has_tools(rows)]
     examples = all_with_passages(alike[:shots], template)
     shown = [m for row in examples for m in (*turns(row), *row.completion)]
     return [

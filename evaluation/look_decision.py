@@ -98,8 +98,8 @@ def decide(
     if look is None and unqualified(dev, policy):
         return Decided(dev, keep(registry, version, dev, policy, None))
     interrupted, votes_come = look is not None, sealed.open_for_votes(policy)
-    own = version.number, pins, sealed.counted_set
-    count = partial(registry.count_look, *own, policy=policy.digest, alpha=policy.alpha)
+    subject = version.number, pins, sealed.counted_set
+    count = partial(registry.count_look, *subject, policy=policy.digest, alpha=policy.alpha)
     if look is None:
         sealed.refuse_unmeasurable(dev, policy)
         notes = refuse_trained(registry, pins, sealed.set.prompts, sealed.trained_today)

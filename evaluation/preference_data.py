@@ -47,20 +47,20 @@ def main() -> None:
     rows, items = Row.read_lines(rows_of(Split.TRAIN)), items_here()
     refuse_unknown_sources(params.corrections, rows)
     # What people say in files and sources, each once; then all that is marked as a judge's.
-    every = [one for path in preference_files() for one in read_preferences(path)]
-    theirs = {one.id: one for one in every if not by_judge(one)}
+    every = [preference for path in preference_files() for preference in read_preferences(path)]
+    theirs = {preference.id: preference for preference in every if not by_judge(preference)}
     by_ballots = ballot_preferences(BALLOTS, rows, items, lost)
     given = under_row_prompts([*by_ballots, *theirs.values(), *filter(by_judge, every)], rows)
-    said = taught(given, items, lost)
-    people = [one for one in said if not by_judge(one)]
+    usable = taught(given, items, lost)
+    people = [preference for preference in usable if not by_judge(preference)]
     agreed = undisputed(people, lost)
     learnt = learnable(agreed, GoodAnswers(rows, agreed, params.corrections), lost)
     asked = pairs_by_judge(rows_without_preferences(rows, people), params.judge, lost)
-    judged = learnable_of_judge([*filter(by_judge, said), *asked], people, lost)
-    pairs = sum(isinstance(one, PreferencePair) for one in learnt)
-    found = [*learnt, *capped(judged, pairs, params.judge.share, lost)]
-    counts = PreferenceCounts.of(found, lost)
-    write_records(PREFERENCE_DATA, found)
+    judged = learnable_of_judge([*filter(by_judge, usable), *asked], people, lost)
+    pairs = sum(isinstance(preference, PreferencePair) for preference in learnt)
+    kept = [*learnt, *capped(judged, pairs, params.judge.share, lost)]
+    counts = PreferenceCounts.of(kept, lost)
+    write_records(PREFERENCE_DATA, kept)
     counts.write(PREFERENCE_COUNTS)
     for line in counts.lines():
         print(line)
@@ -72,7 +72,7 @@ def refuse_unknown_sources(named: Iterable[str], rows: Iterable[Row]) -> None:
     usual = PreferenceDataParams().corrections  # there once somebody accepts the first label
     for name in named:
         if name not in there and name not in usual:
-            known = sorted(one for one in there if one.endswith(".jsonl")) or list(usual)
+            known = sorted(source for source in there if source.endswith(".jsonl")) or list(usual)
             raise InputError(
                 f"there is no source {name} in {SOURCES}{meant(name, known)}",
                 file=PARAMS,
@@ -88,14 +88,14 @@ def under_row_prompts(given: Sequence[Preference], rows: Sequence[Row]) -> list[
     for row in rows:
         if question := lone_question(row):
             alone.setdefault(bare(question), set()).add(row.prompt_text)
-    found = []
+    preferences = []
     passages = passages_by_question(rows)
-    for one in given:
-        prompts = alone.get(bare(one.prompt), set()) if bare(one.prompt) not in whole else set()
-        prompt = next(iter(prompts)) if len(prompts) == 1 else one.prompt
-        shown = one.evidence or passages.get(bare(prompt))
-        found.append(one.model_copy(update={"prompt": prompt, "evidence": shown}))
-    return found
+    for line in given:
+        prompts = alone.get(bare(line.prompt), set()) if bare(line.prompt) not in whole else set()
+        prompt = next(iter(prompts)) if len(prompts) == 1 else line.prompt
+        shown = line.evidence or passages.get(bare(prompt))
+        preferences.append(line.model_copy(update={"prompt": prompt, "evidence": shown}))
+    return preferences
 
 
 def passages_by_question(rows: Iterable[Row]) -> dict[str, tuple[EvidencePassage, ...]]:
@@ -112,7 +112,7 @@ def rows_without_preferences(rows: Iterable[Row], people: Iterable[Preference]) 
     """Those about whose answers people said nothing. A preference has no place for tools, so rows
     with some are none of them.
     """
-    told = {bare(one.prompt) for one in people}
+    told = {bare(preference.prompt) for preference in people}
     return [row for row in rows if bare(row.prompt_text) not in told and not has_tools([row])]
 
 
@@ -151,23 +151,23 @@ class KnownTexts:
     """The texts behind the ids and digests that ballots carry."""
 
     def __init__(self, sheets: Iterable[VotingPair], rows: Sequence[Row]) -> None:
-        self.sheets = {(one.item, frozenset((one.left, one.right))): one for one in sheets}
+        self.sheets = {(pair.item, frozenset((pair.left, pair.right))): pair for pair in sheets}
         self.prompts = {row.id: row.prompt_text for row in rows}
-        self.prompts |= {one.item: one.prompt for one in self.sheets.values()}
+        self.prompts |= {pair.item: pair.prompt for pair in self.sheets.values()}
         self.evidence = {row.id: row.evidence for row in rows}
-        self.evidence |= {one.item: one.evidence for one in self.sheets.values()}
+        self.evidence |= {pair.item: pair.evidence for pair in self.sheets.values()}
         texts = [row.completion_text for row in rows]
-        for one in self.sheets.values():
-            texts += one.left_text, one.right_text
+        for sheet in self.sheets.values():
+            texts += sheet.left_text, sheet.right_text
         self.by_digest = {answer_digest(text): text for text in texts}
 
     def shown(self, ballot: Ballot) -> ShownPair | None:
         """None where a text is not known, or the ballot is bound to another one."""
         sheet = self.sheets.get((ballot.item, frozenset((ballot.left, ballot.right))))
-        own = {sheet.left: sheet.left_text, sheet.right: sheet.right_text} if sheet else {}
+        texts = {sheet.left: sheet.left_text, sheet.right: sheet.right_text} if sheet else {}
         prompt = self.prompts.get(ballot.item)
-        left = self.answer(ballot.left_answer, own.get(ballot.left))
-        right = self.answer(ballot.right_answer, own.get(ballot.right))
+        left = self.answer(ballot.left_answer, texts.get(ballot.left))
+        right = self.answer(ballot.right_answer, texts.get(ballot.right))
         if prompt is None or left is None or right is None or left == right:
             return None
         return ShownPair(prompt, left, right, self.evidence.get(ballot.item))
@@ -186,8 +186,8 @@ def ballot_preferences(
     answers to a prompt. Raises InputError naming file, line and field.
     """
     aside = folder / SHEETS.name
-    every = [one for p in sorted(aside.glob("*.jsonl")) for one in VotingPair.read_lines(p)]
-    sheets = [one for one in every if not one.left_turns and not one.right_turns]
+    every = [pair for p in sorted(aside.glob("*.jsonl")) for pair in VotingPair.read_lines(p)]
+    sheets = [pair for pair in every if not pair.left_turns and not pair.right_turns]
     texts, known_items = KnownTexts(sheets, rows), {row.id for row in items}
     cast: dict[Compared, list[tuple[Ballot, ShownPair]]] = defaultdict(list)
     files: dict[Compared, str] = {}
@@ -203,12 +203,12 @@ def ballot_preferences(
                 compared = shown.compared
                 cast[compared].append((ballot, shown))
                 files.setdefault(compared, path.name)
-    said = {
+    by_pair = {
         compared: list(preferences_of_votes(votes, files[compared]))
         for compared, votes in cast.items()
     }
-    lost[NO_WINNER] += sum(not found for found in said.values())
-    return [one for found in said.values() for one in found]
+    lost[NO_WINNER] += sum(not preferences for preferences in by_pair.values())
+    return [preference for preferences in by_pair.values() for preference in preferences]
 
 
 def preferences_of_votes(
@@ -218,7 +218,7 @@ def preferences_of_votes(
     most call both bad, else nothing.
     """
     shown = votes[0][1]
-    said: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "prompt": shown.prompt,
         "evidence": shown.evidence,
         "source": file,
@@ -228,12 +228,12 @@ def preferences_of_votes(
     both_bad = sum(ballot.choice == "both_bad" for ballot, _ in votes)
     if 2 * both_bad > len(votes):
         for text in texts:
-            yield RatedAnswer(completion=text, label=False, **said)
+            yield RatedAnswer(completion=text, label=False, **fields)
         return
     winner = leader(Counter(chosen(ballot, shown) for ballot, shown in votes))
     if winner is not None:
         (loser,) = (text for text in texts if text != winner)
-        yield PreferencePair(chosen=winner, rejected=loser, **said)
+        yield PreferencePair(chosen=winner, rejected=loser, **fields)
 
 
 def chosen(ballot: Ballot, shown: ShownPair) -> str | None:
@@ -263,14 +263,14 @@ class PreferenceCounts(Record):
 
     @classmethod
     def of(cls, found: Sequence[Preference], lost: Counter[str]) -> "PreferenceCounts":
-        kinds = Counter((one.origin, isinstance(one, PreferencePair)) for one in found)
+        kinds = Counter((record.origin, isinstance(record, PreferencePair)) for record in found)
         return cls(
             origins={
                 origin: OfOrigin(pairs=kinds[origin, True], rated=kinds[origin, False])
                 for origin in ORIGINS
                 if kinds[origin, True] or kinds[origin, False]
             },
-            sources=dict(sorted(Counter(one.source or "unknown" for one in found).items())),
+            sources=dict(sorted(Counter(record.source or "unknown" for record in found).items())),
             left_out=dict(sorted((+lost).items())),
         )
 
@@ -320,7 +320,13 @@ def taught(
 ) -> list[Preference]:
     """The preferences without those that ask what an item asks, or asked."""
     retired = retired_prompts()
-    why = {i: ASKS_RETIRED for i, one in enumerate(given) if prompt_digest(one.prompt) in retired}
-    why |= dict.fromkeys(asking_an_item([one.prompt for one in given], items), ASKS_ITEM)
+    why = {
+        i: ASKS_RETIRED
+        for i, preference in enumerate(given)
+        if prompt_digest(preference.prompt) in retired
+    }
+    why |= dict.fromkeys(
+        asking_an_item([preference.prompt for preference in given], items), ASKS_ITEM
+    )
     lost.update(why.values())
-    return [one for i, one in enumerate(given) if i not in why]
+    return [preference for i, preference in enumerate(given) if i not in why]

@@ -37,7 +37,7 @@ def questions_to_repeat(
 ) -> list[ChatRequest]:
     """The first answer to each of some dev items, drawn by the digests of what is asked."""
     requests = requests_of(contestant, dev, decoding, 1)
-    return sorted(requests, key=lambda one: one.digest)[:ITEMS]
+    return sorted(requests, key=lambda request: request.digest)[:ITEMS]
 
 
 def ask_again(hosted: HostedModel, requests: Sequence[ChatRequest]) -> list[ChatReply]:
@@ -67,11 +67,11 @@ def chance_of_change(items: Sequence[RepeatedQuestion], now: Sequence[str], seed
     one among them. What is compared is an answer's mean F1 of words with the item's others.
     """
     alike = [likeness([*item.texts, text]) for item, text in zip(items, now, strict=True)]
-    observed = sum(float(own[-1]) for own in alike)
+    observed = sum(float(closeness[-1]) for closeness in alike)
     rng = np.random.default_rng(seed)
     drawn = np.zeros(DRAWS)
-    for own in alike:
-        drawn += rng.choice(own, DRAWS)
+    for likely in alike:
+        drawn += rng.choice(likely, DRAWS)
     return float((1 + np.sum(drawn <= observed + 1e-9)) / (1 + DRAWS))
 
 
@@ -83,5 +83,5 @@ def likeness(texts: Sequence[str]) -> np.ndarray:
 
     words = [normalised(text) for text in texts]
     count = len(words)
-    pairs = np.array([[f1(one, other) for other in words] for one in words])
+    pairs = np.array([[f1(first, other) for other in words] for first in words])
     return np.asarray((pairs.sum(axis=1) - np.diag(pairs)) / (count - 1))

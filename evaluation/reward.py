@@ -124,13 +124,13 @@ def further_pairs(held_out: Sequence[Row]) -> tuple[list[PreferencePair], str]:
     if not given:
         return [], ""
     kept = allowed(given, [*evaluated, *held_out])
-    found = pairs_of(kept)
+    pairs = pairs_of(kept)
     negatives = pair_negatives(kept, Row.read_lines(rows_of(Split.TRAIN)))
     account = (
-        f"; of {len(given)} in {PREFERENCES}/ and the sources, {len(found)} are pairs, {negatives},"
+        f"; of {len(given)} in {PREFERENCES}/ and the sources, {len(pairs)} are pairs, {negatives},"
         f" {len(given) - len(kept)} left out: an eval item has their prompt, or nearly so"
     )
-    return list({pair.id: pair for pair in (*found, *negatives.pairs)}.values()), account
+    return list({pair.id: pair for pair in (*pairs, *negatives.pairs)}.values()), account
 
 
 def with_rubrics(params: PreferenceParams, calibration: Calibration) -> Calibration:

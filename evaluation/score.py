@@ -98,10 +98,10 @@ def measures(store: KeptBytes = IN_FILES) -> tuple[list[Scorer], Judge]:
 def readable(scorers: Sequence[Scorer]) -> Sequence[Scorer]:
     """Without those that ask how likely a reference is, where a hosted model cannot tell."""
     hosted = [side for side in both_contestants() if side.base.hosted]
-    found = [one for one in scorers if not hosted or "reference_logprobs" not in one.columns]
-    if blind := [one.name for one in scorers if one not in found]:
+    fit = [scorer for scorer in scorers if not hosted or "reference_logprobs" not in scorer.columns]
+    if blind := [scorer.name for scorer in scorers if scorer not in fit]:
         print(f"left out: {', '.join(blind)}, as {hosted[0]} tells no probabilities")
-    return found
+    return fit
 
 
 def own_phrasings(params: ScoringParams) -> list[str]:
@@ -162,8 +162,8 @@ def score_both(
         single = getattr(judge, "of_single_answers", False)
         silent = {i for i, row in enumerate(rows) if single and row.scenario}
         preferences = ask_preference(rows, sides, judge) if judge else [None] * len(rows)
-        found = {side: scores[side][sample] for side in SIDES}
-        column = [item_score(row, i, found, preferences[i]) for i, row in enumerate(rows)]
+        sampled = {side: scores[side][sample] for side in SIDES}
+        column = [item_score(row, i, sampled, preferences[i]) for i, row in enumerate(rows)]
         column = [unasked(item) if i in silent else item for i, item in enumerate(column)]
         columns.append([item.model_copy(update={"sample": sample}) for item in column])
     table = [item for drawn_scores in zip(*columns, strict=True) for item in drawn_scores]
@@ -231,12 +231,12 @@ def inapplicable_of(i: int, *sides: Scores) -> tuple[str, ...]:
     """The metrics that do not apply to an item: by its reference, so all sides say it, or have no
     label for it.
     """
-    said = [
+    inapplicable = [
         {m for m, items in side.inapplicable.items() if i in items}
         | {m for m, labels in side.labels.items() if labels[i] is None}
         for side in sides
     ]
-    return tuple(sorted(set.intersection(*said)))
+    return tuple(sorted(set.intersection(*inapplicable)))
 
 
 def read_answers(role: Role, part: str) -> tuple[Answer, ...]:

@@ -145,7 +145,7 @@ class SealedItems:
             # Imported here because a look without grammars needs no torch for them.
             from evaluation.generation.constraints import refuse_unheld
 
-            for base in {one.base.digest: one.base for one in pair}.values():
+            for base in {side.base.digest: side.base for side in pair}.values():
                 refuse_unheld(self.rows, pinned_folder(base, "base"))
 
     def look(
@@ -193,13 +193,13 @@ class SealedItems:
                 reference = ScoreTable(pins=None, items=beside, better=better, ranges=known)
         table = ScoreTable(pins=pins, items=tuple(items), better=better, ranges=known)
         awaited = load(PreferenceParams).asks_people
-        found = weigh(table, policy, reference=reference, votes_to_come=awaited)
-        found = without_preference(found) if beside_a_judge() else found
-        first = {role: by_sample(own)[0] for role, own in answers.items()}
-        found = with_dev(found, dev)
+        evidence = weigh(table, policy, reference=reference, votes_to_come=awaited)
+        evidence = without_preference(evidence) if beside_a_judge() else evidence
+        first = {role: by_sample(samples_of_role)[0] for role, samples_of_role in answers.items()}
+        evidence = with_dev(evidence, dev)
         if fewer := left_out(Split.SEALED, self.rows):
-            found = found.model_copy(update={"left_out": (dev.left_out or {}) | fewer})
-        return SealedLook(found, table.items, flags, first)
+            evidence = evidence.model_copy(update={"left_out": (dev.left_out or {}) | fewer})
+        return SealedLook(evidence, table.items, flags, first)
 
 
 def against(items: Sequence[ItemScore], other: Sequence[Scores]) -> tuple[ItemScore, ...]:
@@ -242,9 +242,9 @@ def without(items: Sequence[ItemScore], metrics: Collection[str]) -> tuple[ItemS
 def labels_against(item: ItemScore, i: int, other: Scores) -> dict[str, Labels] | None:
     """The same with the other system's labels in the champion's place."""
     return item.labels and {
-        name: one.model_copy(update={"champion": found.answer})
-        for name, one in item.labels.items()
-        if (found := other.labels[name][i])
+        name: labels.model_copy(update={"champion": label.answer})
+        for name, labels in item.labels.items()
+        if (label := other.labels[name][i])
     }
 
 

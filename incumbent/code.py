@@ -38,7 +38,9 @@ class Code(Record):
 
     def by(self, python: str) -> "Code":
         """The same code, as another Python runs it."""
-        return Code(files={name.replace(PYTHON, python): own for name, own in self.files.items()})
+        return Code(
+            files={name.replace(PYTHON, python): digest for name, digest in self.files.items()}
+        )
 
 
 def main() -> None:
@@ -92,7 +94,9 @@ def module_of_scorer(choice: MetricChoice) -> str:
 def packages_read() -> list[str]:
     """The packages whose docstrings are a source."""
     sources = load(CollectParams).sources
-    return [name for one in sources if isinstance(one, PackagesSource) for name in one.packages]
+    return [
+        name for source in sources if isinstance(source, PackagesSource) for name in source.packages
+    ]
 
 
 def files_of_version(package: str) -> dict[str, Path]:
@@ -112,7 +116,7 @@ def files_of_version(package: str) -> dict[str, Path]:
 
 def named_beside(modules: Iterable[Path]) -> dict[str, Path]:
     """Templates, tables and words that these modules name, and what these files name in turn."""
-    found: dict[str, Path] = {}
+    files: dict[str, Path] = {}
     unread = list(modules)
     while unread:
         file = unread.pop()
@@ -121,11 +125,11 @@ def named_beside(modules: Iterable[Path]) -> dict[str, Path]:
             name: path
             for place in places
             for name, path in files_beside_code().get(place, {}).items()
-            if name not in found and f'"{path.name}"' in text
+            if name not in files and f'"{path.name}"' in text
         }
-        found |= new
+        files |= new
         unread += new.values()
-    return found
+    return files
 
 
 @cache
@@ -194,8 +198,8 @@ def file_of(module: str) -> Path | None:
     if spec is None or spec.origin is None or not spec.has_location:
         return None
     path = Path(spec.origin)
-    own = path.is_relative_to(Path.cwd()) and not path.is_relative_to(sys.prefix)
-    if not own and top not in PACKAGES:
+    in_project = path.is_relative_to(Path.cwd()) and not path.is_relative_to(sys.prefix)
+    if not in_project and top not in PACKAGES:
         return None
     if inner:
         folder = path.parent.joinpath(*inner)

@@ -149,8 +149,8 @@ def add_verbs(
 
 def function_at(place: str) -> Verb:
     module, _, name = place.removesuffix("*").partition(":")
-    found: Verb = getattr(import_module(f"incumbent.verbs.{module}"), name)
-    return found if place.endswith("*") else in_project(found)
+    verb: Verb = getattr(import_module(f"incumbent.verbs.{module}"), name)
+    return verb if place.endswith("*") else in_project(verb)
 
 
 def in_project(verb: Verb) -> Verb:
@@ -214,12 +214,12 @@ def parsed(place: str) -> tuple[ast.Module, ast.FunctionDef]:
 
 def bindings(module: ast.Module, wanted: ast.AST) -> list[ast.stmt]:
     """Of a module the statements that bind the names in some code, in their order."""
-    names, found = names_in(wanted), list[ast.stmt]()
+    names, statements = names_in(wanted), list[ast.stmt]()
     for node in reversed(module.body):
-        for kept in (one for one in of_names(node) if bound_by(one) & names):
+        for kept in (stmt for stmt in of_names(node) if bound_by(stmt) & names):
             names |= names_in(kept)
-            found.insert(0, kept)
-    return found
+            statements.insert(0, kept)
+    return statements
 
 
 def of_names(node: ast.stmt) -> list[ast.stmt]:
@@ -229,10 +229,11 @@ def of_names(node: ast.stmt) -> list[ast.stmt]:
     match node:
         case ast.ImportFrom(module=str(file)):
             return [
-                literal_in(file, one.name) or ast.ImportFrom(file, [one], 0) for one in node.names
+                literal_in(file, alias.name) or ast.ImportFrom(file, [alias], 0)
+                for alias in node.names
             ]
         case ast.Import():
-            return [ast.Import([one]) for one in node.names]
+            return [ast.Import([alias]) for alias in node.names]
         case ast.Assign() | ast.AnnAssign() | ast.FunctionDef() | ast.ClassDef():
             return [node]
     return []
@@ -257,8 +258,8 @@ def names_in(code: ast.AST) -> set[str]:
 def bound_by(node: ast.stmt) -> set[str]:
     match node:
         case ast.Import() | ast.ImportFrom():
-            return {one.asname or one.name for one in node.names}
+            return {alias.asname or alias.name for alias in node.names}
         case ast.FunctionDef() | ast.ClassDef():
             return {node.name}
-    stored = (one for one in ast.walk(node) if isinstance(one, ast.Name))
-    return {one.id for one in stored if isinstance(one.ctx, ast.Store)}
+    stored = (name for name in ast.walk(node) if isinstance(name, ast.Name))
+    return {name.id for name in stored if isinstance(name.ctx, ast.Store)}

@@ -121,13 +121,13 @@ NAMES = (
 
 def installed_packages() -> dict[str, str]:
     """Python's own version among them; what is not installed is left out."""
-    found = {"python": platform.python_version()}
+    versions = {"python": platform.python_version()}
     for name in NAMES:
         try:
-            found[name] = version(name)
+            versions[name] = version(name)
         except PackageNotFoundError:
             continue
-    return found
+    return versions
 
 
 # --- addresses ------------------------------------------------------------------------------------
@@ -161,7 +161,7 @@ def data_remote(files: Iterable[str] = OURS) -> str | None:
 def dvc_root(folder: Path) -> Path | None:
     """The folder that `.dvc` lies in: this one, or one above it."""
     here = folder.resolve()
-    return next((one for one in (here, *here.parents) if (one / ".dvc").is_dir()), None)
+    return next((root for root in (here, *here.parents) if (root / ".dvc").is_dir()), None)
 
 
 def read_config(root: Path, files: Iterable[str] = OURS) -> ConfigParser | None:
@@ -261,17 +261,17 @@ def tree_here(
         known = call("ls-files", "--cached", "-z", "--", *wanted)
         new = call("ls-files", "--others", "--exclude-standard", "-z", "--", *wanted)
         added = set(git("ls-files", "--cached", "-z", "--", *wanted).split(b"\0"))
-        found = [name for name in new.split(b"\0") if name and not name.endswith(b"/")]
+        fresh = [name for name in new.split(b"\0") if name and not name.endswith(b"/")]
         if head:
             words = ("--name-only", "-z", "--relative", "--no-renames", "--diff-filter=MT")
             refuse_known_secrets(git("diff-index", *words, head, "--", *wanted))
-        own = {name for name in found if everything or name in added or is_own(os.fsdecode(name))}
-        refuse_large_files(map(Path, map(os.fsdecode, own)))
-        secret = {name: why for name in found if (why := secret_of(name, name in own))}
-        names = sorted(own - secret.keys())
+        kept = {name for name in fresh if everything or name in added or is_own(os.fsdecode(name))}
+        refuse_large_files(map(Path, map(os.fsdecode, kept)))
+        secret = {name: why for name in fresh if (why := secret_of(name, name in kept))}
+        names = sorted(kept - secret.keys())
         given = known + b"\0".join([*names, b""])
         call("update-index", "--add", "--remove", "--replace", "-z", "--stdin", given=given)
-        left = sorted(set(found) - set(names) - secret.keys())
+        left = sorted(set(fresh) - set(names) - secret.keys())
         return (
             call("write-tree").decode().strip(),
             tuple(map(os.fsdecode, left)),
@@ -315,8 +315,8 @@ def commit_of_tree(tree: str, head: str | None, message: str) -> str:
 def excluded(folders: Iterable[Path]) -> Sequence[str]:
     """Git's way to say what is left out, of the folders that lie in this one."""
     here = Path.cwd()
-    inside = [one.resolve() for one in folders if one.resolve().is_relative_to(here)]
-    names = [one.relative_to(here).as_posix() for one in inside if one != here]
+    inside = [folder.resolve() for folder in folders if folder.resolve().is_relative_to(here)]
+    names = [folder.relative_to(here).as_posix() for folder in inside if folder != here]
     return [f":(exclude,literal){name}" for name in names]
 
 

@@ -107,9 +107,9 @@ class VllmDraws:
             raise setting_error(problem, "training", "adapter", "quantization")
         assert params.vllm_python is not None
         base = pinned_folder(ground.base.base, "base")
-        own = (params.vllm_python, params.vllm_options)
-        self.engine: Engine | None = own_engine(*own)
-        self.server = partial(own_replica, *own, base, ground.numerics.precision, DRAWING_SECONDS)
+        vllm = (params.vllm_python, params.vllm_options)
+        self.engine: Engine | None = own_engine(*vllm)
+        self.server = partial(own_replica, *vllm, base, ground.numerics.precision, DRAWING_SECONDS)
         self.draws = 0
         asyncio.run(self.started())
 
@@ -139,7 +139,10 @@ class VllmDraws:
             await replica.load(name, adapter)
             each = Counter(map(tuple, prompts))
             answers = await asyncio.gather(
-                *(vllm_answers(replica, name, list(own), n, drawing) for own, n in each.items())
+                *(
+                    vllm_answers(replica, name, list(prompt), n, drawing)
+                    for prompt, n in each.items()
+                )
             )
             await replica.unload(name)
         finally:
@@ -170,11 +173,14 @@ async def vllm_answers(
     answer = await replica.answer(Endpoint.COMPLETIONS, body)
     try:
         answers = [
-            (list(map(int, one["token_ids"])), list(map(float, one["logprobs"]["token_logprobs"])))
-            for one in answer["choices"]
+            (
+                list(map(int, choice["token_ids"])),
+                list(map(float, choice["logprobs"]["token_logprobs"])),
+            )
+            for choice in answer["choices"]
         ]
     except (LookupError, TypeError, ValueError):
         answers = []
-    if len(answers) != number or any(len(tokens) != len(own) for tokens, own in answers):
+    if len(answers) != number or any(len(tokens) != len(logprobs) for tokens, logprobs in answers):
         raise replica.bad("sends no tokens with their log-probabilities")
     return answers

@@ -149,12 +149,14 @@ def rated(
     from evaluation.scoring.scorers import computed
 
     answers = [
-        Answer(item=row.id, text=one.text, tokens=one.tokens, prompt_tokens=one.prompt_tokens)
-        for row, one in zip(rows, drawn, strict=True)
+        Answer(
+            item=row.id, text=answer.text, tokens=answer.tokens, prompt_tokens=answer.prompt_tokens
+        )
+        for row, answer in zip(rows, drawn, strict=True)
     ]
     with computing(scorer.name):
-        found = computed(scorer, rows, answers)
-        values = [float(value) for value in found[name]]  # type: ignore[attr-defined]
+        scores = computed(scorer, rows, answers)
+        values = [float(value) for value in scores[name]]  # type: ignore[attr-defined]
         silent = set(getattr(scorer.metric, "inapplicable", {}).get(name, ()))
         unread = set(getattr(scorer.metric, "unread", {}).get(name, ()))
     if len(values) != len(rows):

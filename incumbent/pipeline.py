@@ -112,8 +112,8 @@ class Stage(Record):
 def read_pipeline(path: Path = PIPELINE) -> tuple[Stage, ...]:
     """The stages in the file's order. Raises InputError for a file that is no pipeline."""
     try:
-        found = yaml.safe_load(read_input(path))["stages"]
-        return tuple(as_stage(name, fields) for name, fields in found.items())
+        stages = yaml.safe_load(read_input(path))["stages"]
+        return tuple(as_stage(name, fields) for name, fields in stages.items())
     except (yaml.YAMLError, TypeError, KeyError, AttributeError) as error:
         raise InputError(f"is no pipeline of DVC's with stages: {error}", file=path) from None
 
@@ -157,7 +157,7 @@ def linked(
     stage: str, pipeline: list[Stage], leads_to: Callable[[Stage, Stage], bool]
 ) -> list[Stage]:
     """A stage and every one that `leads_to` reaches from it, in the pipeline's order."""
-    reached = [one for one in pipeline if one.name == stage]
-    for one in reached:  # it grows on the way
-        reached += [other for other in pipeline if other not in reached and leads_to(one, other)]
-    return [one for one in pipeline if one in reached]
+    reached = [step for step in pipeline if step.name == stage]
+    for near in reached:  # it grows on the way
+        reached += [other for other in pipeline if other not in reached and leads_to(near, other)]
+    return [step for step in pipeline if step in reached]

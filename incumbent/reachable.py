@@ -123,12 +123,12 @@ def https_address(url: str | None) -> str:
         )
     if url.startswith("https://") and not here_alone(url):
         return url
-    found = SSH.fullmatch(url) or SCP.fullmatch(url)
-    if found is None or THIS_MACHINE.fullmatch(found[1]):
+    match = SSH.fullmatch(url) or SCP.fullmatch(url)
+    if match is None or THIS_MACHINE.fullmatch(match[1]):
         raise InputError(
             f"no other machine reaches git's origin {url} by https: `git remote set-url origin URL`"
         )
-    return f"https://{found[1]}/{found[2]}"
+    return f"https://{match[1]}/{match[2]}"
 
 
 def uncommitted() -> Iterator[str]:

@@ -244,7 +244,7 @@ def sides_of(
     if numbers_of(old):
         raise InputError("these are scores of one system: give the new ones as second argument")
     pairs = [both_sides(row, number) for number, row in enumerate(rows_of(old), start=1)]
-    return [one for one, _ in pairs], [two for _, two in pairs]
+    return [first for first, _ in pairs], [two for _, two in pairs]
 
 
 def listed(scores: Any) -> Any:

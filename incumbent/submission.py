@@ -295,10 +295,16 @@ def print_comparison(outcome: SubmissionOutcome, policy: Policy) -> None:
     checked = {m: measured[m] for m in policy.checked if m in measured}
     print_measured(checked, decision.bounds, policy.guards)
     print_arrow_note(checked)
-    several = {name: found for name, found in checked.items() if found.drawn_share is not None}
+    several = {
+        name: measurement
+        for name, measurement in checked.items()
+        if measurement.drawn_share is not None
+    }
     if several:
-        times = max(found.samples or 0 for found in several.values())
-        spreads = ", ".join(f"{found.within_sd:.3f} in {m}" for m, found in several.items())
+        times = max(measurement.samples or 0 for measurement in several.values())
+        spreads = ", ".join(
+            f"{measurement.within_sd:.3f} in {m}" for m, measurement in several.items()
+        )
         say(
             f"\n{times} answers an item; within an item the difference spreads by {spreads}",
             style="dim",

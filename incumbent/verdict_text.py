@@ -34,7 +34,7 @@ def print_measured(
 
 def print_arrow_note(measured: Measured) -> None:
     """What the arrow in a table means, where there is one."""
-    if any(found.better == "less" for found in measured.values()):
+    if any(measurement.better == "less" for measurement in measured.values()):
         console.print("\n↓ less is better: the difference is how much less", style="dim")
 
 

@@ -43,12 +43,12 @@ def asked_of(pairs: Sequence[VotingPair], rows: Iterator[Traffic]) -> frozenset[
     for pair in pairs:
         for text in (pair.prompt, redact(pair.prompt)):  # the log may hold it either way
             items.setdefault(prompt_digest(text), set()).add(pair.item)
-    found: set[str] = set()
+    asked: set[str] = set()
     for row in rows:
         last = row.prompt if isinstance(row.prompt, str) else row.prompt[-1].content
         for text in {row.prompt_text, last}:
-            found |= items.get(prompt_digest(text), set())
-    return frozenset(found)
+            asked |= items.get(prompt_digest(text), set())
+    return frozenset(asked)
 
 
 def rows_since(traffic: "TrafficStore", days: Sequence[date], since: datetime) -> Iterator[Traffic]:

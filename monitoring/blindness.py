@@ -136,7 +136,7 @@ def window_hindrance(references: References, nights: Sequence[UserDays]) -> Hind
         reference = references.prompts.reference
         others = len(np.unique(reference.units.users))
         return users_hindrance(others + len(reference.index_users))
-    users = len(np.unique(np.concatenate([one.users for one in nights])))
+    users = len(np.unique(np.concatenate([night.users for night in nights])))
     cause = f"{users} users in the longest window, {FEWEST_USERS} needed"
     if users >= FEWEST_USERS:
         cause = "the reference has too few users of such a weekday or part of the day"
@@ -161,8 +161,8 @@ def with_blindness(night: Night, before: Sequence[Night], missing: str | None) -
         hindrance = Hindrance(kind=HindranceKind.TRAFFIC, cause=cause, mend=TRAFFIC_MEND)
     if hindrance:
         kind = hindrance.kind
-        same = takewhile(lambda one: kind_of(one) is kind, reversed(before))
-        since = [night.date, *(one.date for one in same)][-1]
+        same = takewhile(lambda earlier: kind_of(earlier) is kind, reversed(before))
+        since = [night.date, *(earlier.date for earlier in same)][-1]
         hindrance = hindrance.model_copy(update={"since": since})
     night = night.model_copy(update={"hindrance": hindrance})
     return night.model_copy(update={"blind": blind_since(night, before)})
@@ -206,10 +206,10 @@ def blind_notices(night: Night, before: Sequence[Night]) -> Iterator[Notice]:
     """
     yield from of_noted(night)
     yield from of_lost(night)
-    run = list(takewhile(lambda one: one.blind, reversed(before)))
-    told = {kind_of(one) for one in run} - {HindranceKind.TRAFFIC}
+    run = list(takewhile(lambda earlier: earlier.blind, reversed(before)))
+    told = {kind_of(earlier) for earlier in run} - {HindranceKind.TRAFFIC}
     if night.blind and kind_of(night) is not HindranceKind.TRAFFIC:
-        same = list(takewhile(lambda one: kind_of(one) is kind_of(night), run))
+        same = list(takewhile(lambda earlier: kind_of(earlier) is kind_of(night), run))
         first = date.fromisoformat((same or [night])[-1].date)
         week = (date.fromisoformat(night.date) - first).days // REMINDED
         mend = night.hindrance.mend if night.hindrance else ""
@@ -261,7 +261,7 @@ def lost_dates(
     asleep = timedelta(days=min((now.date() - max(begun)).days + 1, REMEMBERED))
     beyond = cron.date(now - schedule.catch_up)
     fired = due(cron, now, begun, asleep)
-    return [one for one in fired if max(begun) < one < min(day, beyond)]
+    return [missed for missed in fired if max(begun) < missed < min(day, beyond)]
 
 
 def lost_notes(context: NightContext, schedule: ScheduleParams, day: date) -> list[str]:

@@ -63,7 +63,7 @@ def bring_labels(
     """
     artifacts = context.registry.artifacts
     stored = (night.labels for night in reversed(nights) if night.labels)
-    digest = next((one for one in stored if not artifacts.incomplete(one)), None)
+    digest = next((labels for labels in stored if not artifacts.incomplete(labels)), None)
     return bring_folder(artifacts, digest, strict=strict) if digest else []
 
 
@@ -125,19 +125,19 @@ def machine() -> str:
 
 def merge(name: str, data: bytes, path: Path) -> str | None:
     """Bring the lines of one file together; returns how many rows differ and were left as here."""
-    own, carried = lines_of(path.read_bytes() if path.exists() else b""), lines_of(data)
-    known = {key_of(line): line for line in own}
+    here, carried = lines_of(path.read_bytes() if path.exists() else b""), lines_of(data)
+    known = {key_of(line): line for line in here}
     differing = [line for line in carried if known.get(key_of(line), line) != line]
     new = [line for line in carried if key_of(line) not in known]
     if not new or not (wanted := [line for line in new if not erased(name, line, path)]):
         return differing_rows_line(differing, path)
     if name == "eval_sets.jsonl":
-        refuse_forked(own, carried, path)
+        refuse_forked(here, carried, path)
         write_lines(
-            path, sorted((*own, *wanted), key=lambda line: str(json.loads(line).get("at", "")))
+            path, sorted((*here, *wanted), key=lambda line: str(json.loads(line).get("at", "")))
         )
     else:
-        write_lines(path, (*own, *wanted))
+        write_lines(path, (*here, *wanted))
     return differing_rows_line(differing, path)
 
 
@@ -162,8 +162,8 @@ def refuse_forked(own: Sequence[bytes], carried: Sequence[bytes], path: Path) ->
 
 def key_of(line: bytes) -> str:
     """What tells two lines apart: a row's id; for records without one, all that they say."""
-    found: dict[str, Any] = json.loads(line)
-    return str(found["id"]) if isinstance(found.get("id"), str) else line.decode()
+    fields: dict[str, Any] = json.loads(line)
+    return str(fields["id"]) if isinstance(fields.get("id"), str) else line.decode()
 
 
 def lines_of(data: bytes) -> list[bytes]:

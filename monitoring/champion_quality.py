@@ -59,8 +59,8 @@ def fresh_labels(context: NightContext, champion: AdapterVersion, day: date) -> 
     other rows, which the champion may have been trained on.
     """
     nights = nights_before(context.registry.engine, context.registry.family, date.max)
-    own = (night.quality for night in nights if night.champion == champion.number)
-    known = {row for quality in own if quality for row in quality.rows}
+    qualities = (night.quality for night in nights if night.champion == champion.number)
+    known = {row for quality in qualities if quality for row in quality.rows}
     new = [name for name in accepted_between(champion, day) if name not in known]
     if not new:
         return []
@@ -80,7 +80,7 @@ def measure(
     embedder = pinned_folder(context.embeddings.pin, "embedder")
     scorers = load_scorers(load(ScoringParams), embedder)
     drawn = [score(scorers, rows, sample) for sample in by_sample(answers)]
-    judged = [name for one in scorers for name, way in one.better.items() if way != "neither"]
+    judged = [name for scorer in scorers for name, way in scorer.better.items() if way != "neither"]
     values = {
         name: [
             fmean(scores.values[name][i] for scores in drawn)
@@ -92,8 +92,12 @@ def measure(
     }
     return ChampionQuality(
         n=len(rows),
-        scores={name: fmean(own) for name, own in values.items() if own},
-        errors={name: stdev(own) / sqrt(len(own)) for name, own in values.items() if len(own) > 1},
+        scores={name: fmean(numbers) for name, numbers in values.items() if numbers},
+        errors={
+            name: stdev(numbers) / sqrt(len(numbers))
+            for name, numbers in values.items()
+            if len(numbers) > 1
+        },
         dev=dev_scores(context, champion),
         rows=tuple(row.id for row in rows),
     )
@@ -123,11 +127,11 @@ def outside_sealed() -> Iterator[Row]:
     base = [(row, part) for part in Split for row in curated[part] if row.id not in accepted]
     labels = {row.id: clean(row) for row in accepted_rows()}
     sealed = {row.id for row in curated[Split.SEALED]}
-    for one in place_batches(base, batches_of(labels, changes.values()), params):
-        alone = one.row.group == labels[one.row.id].group
-        kept_back = one.part in (None, Split.SEALED) or one.row.id in sealed
-        if alone and not kept_back and not one.row.synthetic:
-            yield one.row
+    for placed in place_batches(base, batches_of(labels, changes.values()), params):
+        alone = placed.row.group == labels[placed.row.id].group
+        kept_back = placed.part in (None, Split.SEALED) or placed.row.id in sealed
+        if alone and not kept_back and not placed.row.synthetic:
+            yield placed.row
 
 
 def batches_of(labels: dict[str, Row], changes: Collection[object]) -> list[list[Row]]:
@@ -135,8 +139,8 @@ def batches_of(labels: dict[str, Row], changes: Collection[object]) -> list[list
     waiting, batches = dict(labels), []
     for change in changes:
         if isinstance(change, Extension):
-            own = [waiting.pop(name) for name in change.rows if name in waiting]
-            batches.append(own)
+            batch = [waiting.pop(name) for name in change.rows if name in waiting]
+            batches.append(batch)
     return batches
 
 
@@ -182,7 +186,7 @@ def dev_scores(context: NightContext, champion: AdapterVersion) -> dict[str, flo
     if decision is None:
         return {}
     dev = context.registry.artifacts.get_record(Evidence, decision.evidence).dev
-    means = {name: found.challenger_mean for name, found in dev.items()}
+    means = {name: measurement.challenger_mean for name, measurement in dev.items()}
     return {name: mean for name, mean in means.items() if mean is not None}
 
 
@@ -206,7 +210,7 @@ def with_same_model(context: NightContext, night: Night) -> Night:
         note = f"the hosted champion was not asked whether it is still the same: {error}"
         return night.model_copy(update={"notes": (*night.notes, note)})
     p = chance_of_change(items, [reply.text for reply in replies])
-    names = {one.model for one in replies if one.model}
+    names = {reply.model for reply in replies if reply.model}
     reading = SameModelReading(
         n=len(items),
         p=p,

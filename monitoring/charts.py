@@ -69,10 +69,10 @@ def of_signal(signal: str, nights: Sequence[Night], days: Days, height: int) -> 
     """One signal, each night over the window that says most."""
 
     def evidence(night: Night) -> tuple[float, bool, str] | None:
-        found = strongest(r for r in night.readings if r.signal == signal)
-        if not found:
+        top = strongest(r for r in night.readings if r.signal == signal)
+        if not top:
             return None
-        return found[0].evidence, found[0].verdict is DriftVerdict.DRIFT, reading_text(found[0])
+        return top[0].evidence, top[0].verdict is DriftVerdict.DRIFT, reading_text(top[0])
 
     up = scale(height)
     levels = [
@@ -101,7 +101,7 @@ def panel(
     values = [(night.date, evidence(night)) for night in nights]
     for tested, run in groupby(values, key=lambda pair: pair[1] is not None):
         if tested:
-            reign = [evidence_mark(day, found, days, up) for day, found in run if found]
+            reign = [evidence_mark(day, point, days, up) for day, point in run if point]
             marks += reign
             lines.append(polyline((mark.x, mark.y) for mark in reign))
     alarms = sum(mark.shape == "diamond" for mark in marks)
@@ -222,7 +222,7 @@ def interval(metric: str, quality: ChampionQuality) -> tuple[float, float]:
 
 def reach(metric: str, found: Sequence[ChampionQuality]) -> tuple[float, float]:
     """The ends of the scale: all intervals and dev lines are in it."""
-    values = [value for one in found for value in interval(metric, one)]
-    values += [one.dev[metric] for one in found if metric in one.dev]
+    values = [value for quality in found for value in interval(metric, quality)]
+    values += [quality.dev[metric] for quality in found if metric in quality.dev]
     low, high = min(values), max(values)
     return (low, high) if high > low else (low - 0.5, high + 0.5)

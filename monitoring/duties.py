@@ -81,11 +81,11 @@ def waiting_reviews(reader: RegistryReader, limit: int) -> WaitingReviews:
             if row.promoted is None or not reader.fallen_on(connection, row.number)
         ]
         rows = connection.execute(decided_versions(reader.family, waiting[:limit])).all()
-    found = [
+    reviews = [
         WaitingReview(version=parsed(AdapterVersion, row.version), decided=event_of(row))
         for row in rows
     ]
-    return WaitingReviews(total=len(waiting), newest=tuple(found))
+    return WaitingReviews(total=len(waiting), newest=tuple(reviews))
 
 
 def outdated(reader: RegistryReader, review: WaitingReview) -> bool:
@@ -304,10 +304,10 @@ class Overview(Record):
 def family_overview(reader: RegistryReader, now: datetime) -> Overview:
     """Raises IncumbentError where the database cannot be read or a record was changed."""
     known, beats = retrains(reader.engine, now), living(reader.engine)
-    fresh = [one for one in reversed(beats) if one.is_fresh(now)]
-    quotas = {family: quota for one in fresh for family, quota in (one.quotas or {}).items()}
-    lines = [family_line(one, known, quotas.get(one.family)) for one in reader.families()]
-    limits = [one.at_once for one in fresh if one.at_once is not None]
+    fresh = [beat for beat in reversed(beats) if beat.is_fresh(now)]
+    quotas = {family: quota for beat in fresh for family, quota in (beat.quotas or {}).items()}
+    lines = [family_line(view, known, quotas.get(view.family)) for view in reader.families()]
+    limits = [beat.at_once for beat in fresh if beat.at_once is not None]
     return Overview(
         families=tuple(sorted(lines, key=lambda line: (line.urgency, line.family))),
         at_once=limits[-1] if limits else None,
@@ -319,7 +319,7 @@ def family_line(reader: RegistryReader, known: Retrains, quota: int | None) -> F
     family, champion = reader.family, reader.champion()
     gained, _ = reader.tenure(champion.number) if champion else (None, None)
     kept = last_nights(reader.engine, family, NIGHTS)
-    night = next((night for one in kept if (night := one.verdict)), None)
+    night = next((night for kept_night in kept if (night := kept_night.verdict)), None)
     running, waiting = known.running.get(family), known.waiting.get(family)
     # Why a version won may rest on votes that this family's people must not know of yet.
     duties = family_duties(reader, kept, REVIEWS, hides=lambda _: True)

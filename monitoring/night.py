@@ -72,35 +72,35 @@ from registry.store import Registry
 def nightly(context: NightContext, schedule: ScheduleParams) -> Work:
 
     def work(claim: Claim, stop: Event) -> JobResult:
-        own = context.until(stop)
-        if claim.date >= own.registry.clock().astimezone(UTC).date():  # as in a time zone ahead
+        live = context.until(stop)
+        if claim.date >= live.registry.clock().astimezone(UTC).date():  # as in a time zone ahead
             raise IncumbentError(
                 f"{claim.date} is not over yet in UTC: a night looks at a whole day"
             )
-        before = nights_before(own.registry.engine, own.registry.family, claim.date)
-        if done := done_already(own, claim.date):
+        before = nights_before(live.registry.engine, live.registry.family, claim.date)
+        if done := done_already(live, claim.date):
             return JobResult(done)
-        brought, waiting = bring_labels(own, before), labels_waiting(own.registry)
-        brought += lost_notes(own, schedule, claim.date)
+        brought, waiting = bring_labels(live, before), labels_waiting(live.registry)
+        brought += lost_notes(live, schedule, claim.date)
         if waiting:
-            brought += bring_folder(own.registry.artifacts, waiting, queues=False)
-        forget_queued(own, claim.date)
-        night = verdict_of(own, claim, before, brought)
+            brought += bring_folder(live.registry.artifacts, waiting, queues=False)
+        forget_queued(live, claim.date)
+        night = verdict_of(live, claim, before, brought)
         if night.same_model and night.same_model.changed:
-            record_change(own.registry, night)
+            record_change(live.registry, night)
         if night.to_label:
-            night = labels_done(own, claim, night, night.to_label)
+            night = labels_done(live, claim, night, night.to_label)
         if night.action is Action.RETRAIN:
-            night = retrain_done(own, claim, night, before, stop)
+            night = retrain_done(live, claim, night, before, stop)
         any_own = night.tally is None or night.tally.corrected > 0
-        queued = queue_corrections(own.traffic, claim.date, own.keep_days, any_own=any_own)
+        queued = queue_corrections(live.traffic, claim.date, live.keep_days, any_own=any_own)
         notes = (*night.notes, *new_notes(queued.notes, night.reasons))
-        labels = carry_labels(own, night.labels)
+        labels = carry_labels(live, night.labels)
         night = night.model_copy(update={"labels": labels, "notes": notes})
         write_page(night, before)
-        forget(own, claim.date)
-        forget_carried(own.registry, claim.date)
-        let_go(own.registry, waiting)
+        forget(live, claim.date)
+        forget_carried(live.registry, claim.date)
+        let_go(live.registry, waiting)
         return JobResult(night, tuple(notices(night, before)))
 
     return work
@@ -129,7 +129,7 @@ def verdict_of(
     # Labels that are still to be accepted are carried with the others, once they are.
     labels = None if night.to_label else carry_labels(context, None)
     night = night.model_copy(update={"notes": notes, "labels": labels})
-    missing = next((one for one in notes if one.startswith((NO_TRAFFIC, UNSEEN))), None)
+    missing = next((note for note in notes if note.startswith((NO_TRAFFIC, UNSEEN))), None)
     night = with_blindness(night, before, missing)
     require_place(context)  # a folder that went away meanwhile looks like a day without traffic
     keep_check(registry.engine, claim, night, registry.clock())
@@ -170,7 +170,7 @@ def notes_of(
         notes.append(f"{AGAIN}: {again}")
     elif night.traffic is None and not judged_after(registry, day):
         # Traffic may have been deleted for its age: a night that had rows counts too.
-        seen = [one for one in there if one < day]
+        seen = [earlier for earlier in there if earlier < day]
         seen += [date.fromisoformat(night.date) for night in before if night.rows]
         since = max(seen) + DAY if seen else None
         unseen = unseen_here(context, day, there, before)
@@ -182,7 +182,7 @@ def notes_of(
             "the gateway has the setting"
         )
     trusted = trusted_day(registry, context.traffic, day)
-    if trusted < day and any((day - one).days > context.keep_days for one in there):
+    if trusted < day and any((day - earlier).days > context.keep_days for earlier in there):
         notes.append(
             f"{DOUBT} {trusted} to {day}, and the clock may be wrong: traffic that seems due is "
             "not deleted until nights have run on four days, or somebody runs `incumbent nightly "
@@ -193,7 +193,7 @@ def notes_of(
 
 def new_notes(notes: Sequence[str], said: Sequence[str]) -> list[str]:
     """The notes that the reasons do not give already with another number."""
-    known = {words_after_number(one) for one in said}
+    known = {words_after_number(reason) for reason in said}
     return [note for note in notes if words_after_number(note) not in known]
 
 
@@ -277,8 +277,8 @@ def is_late(night: Night) -> bool:
 
 def gap_of(night: Night) -> date | None:
     """The first day without traffic, of a night that says so."""
-    said = [note for note in night.notes if note.startswith(NO_TRAFFIC)]
-    return date.fromisoformat(said[0].removeprefix(NO_TRAFFIC).split()[0]) if said else None
+    gaps = [note for note in night.notes if note.startswith(NO_TRAFFIC)]
+    return date.fromisoformat(gaps[0].removeprefix(NO_TRAFFIC).split()[0]) if gaps else None
 
 
 # --- late nights ----------------------------------------------------------------------------------
@@ -296,8 +296,8 @@ def late_nights(context: NightContext, every: bool = True) -> Mapping[date, str]
     """
     registry = context.registry
     nights = unjudged_nights(registry.engine, registry.family, registry.clock().date())
-    looked_at = {day: one for day, one in nights.items() if every or one.traffic is None}
-    return {day: why for day, one in looked_at.items() if (why := why_again(context, one))}
+    looked_at = {day: night for day, night in nights.items() if every or night.traffic is None}
+    return {day: why for day, night in looked_at.items() if (why := why_again(context, night))}
 
 
 def why_again(context: NightContext, night: Night) -> str | None:
@@ -347,8 +347,8 @@ def figures(run: JobRun) -> Figures | None:
 
 def verify_job(registry: Registry, schedule: ScheduleParams) -> Job:
     def work(claim: Claim, stop: object) -> JobResult:
-        if found := list(problems(registry)):
-            raise IncumbentError(f"the registry is not what its events say: {'; '.join(found)}")
+        if faults := list(problems(registry)):
+            raise IncumbentError(f"the registry is not what its events say: {'; '.join(faults)}")
         return JobResult(f"verified at {stamp(registry.clock())}")
 
     return Job(verify_of(registry.family), Cron(schedule.verify, schedule.timezone), work)

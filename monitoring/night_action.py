@@ -212,7 +212,7 @@ def run_retrain(context: NightContext, night: Night, stop: Event) -> Night:
     reason = f"version {made.version}: {made.decision}"
     day = date.fromisoformat(night.date)
     before = nights_before(context.registry.engine, context.registry.family, day)
-    if made.version in {night.champion, *{one.challenger for one in before}}:
+    if made.version in {night.champion, *{earlier.challenger for earlier in before}}:
         outcome = RetrainOutcome.FAILED  # there is no challenger that could have lost
         reason = f"nothing new was trained, and version {made.version} was there before: "
         reason += f"is {LABELLED} among curation.collect.sources?"
@@ -239,7 +239,7 @@ def over_quota(context: NightContext) -> str | None:
     """What the family's quota says against a retrain now; None: nothing."""
     registry, now = context.registry, context.registry.clock()
     known = retrains(registry.engine, now)
-    started = [moment_of(one) for one in known.started.get(registry.family, ())]
+    started = [moment_of(start) for start in known.started.get(registry.family, ())]
     return quota_refusal(started, context.limits.quota, now)
 
 

@@ -116,21 +116,21 @@ def compared(
         frozen.keep(place, rows, own_prompts)
     cut = cut_prompts(batch)
     # A champion that was rolled back to has the reference of its first reign, not those nights.
-    own = [night for night in since_taken_up(before, references) if night.reference]
+    reign = [night for night in since_taken_up(before, references) if night.reference]
     days = days_with_rows(context, before, references)
     readings = tuple(read(context, champion, references, day, days))
     verdict = overall(readings)
     is_drift = verdict is DriftVerdict.DRIFT
-    confirming = confirm(context, champion, references, day, days, own) if is_drift else ()
+    confirming = confirm(context, champion, references, day, days, reign) if is_drift else ()
     shown = rated_so_far(batch, rows, champion)
-    found = attribute(references.prompts.reference, shown, times_of(rows))
+    attribution = attribute(references.prompts.reference, shown, times_of(rows))
     change = answer_change(context, champion, references, readings, [*days, day])
     # Where answers alone drift, no topic does: what one grew by is chance, and not where to look.
     alone = answers_alone(readings)
-    grown = () if alone else found.grown
+    grown = () if alone else attribution.grown
     drifted = DriftedRows(context, references, grown, champion, alone)
-    taken, to_label = follow(context, day, verdict, confirming, own, before, drifted)
-    keep_map(context.registry.family, day, references.prompts.reference, batch, found.grown)
+    taken, to_label = follow(context, day, verdict, confirming, reign, before, drifted)
+    keep_map(context.registry.family, day, references.prompts.reference, batch, attribution.grown)
     night = Night(
         family=context.registry.family,
         date=day.isoformat(),
@@ -152,7 +152,7 @@ def compared(
             *heavy_user_notes(context, sample.heavy, references.prompts.reference),
             *reference_notes(references.prompts.reference, day, readings),
         ),
-        **found.model_dump(exclude={"grown"}),
+        **attribution.model_dump(exclude={"grown"}),
         **taken.model_dump(),
         to_label=to_label,
         answer_change=change,
@@ -186,10 +186,10 @@ def batch_of(
 
 
 def since_taken_up(before: Sequence[Night], references: References) -> list[Night]:
-    own = takewhile(
+    reign = takewhile(
         lambda night: night.reference in (references.prompts.digest, None), reversed(before)
     )
-    return list(reversed(list(own)))
+    return list(reversed(list(reign)))
 
 
 def days_with_rows(
@@ -199,7 +199,7 @@ def days_with_rows(
     there = set(context.usual_days())
     nights = since_taken_up(before, references)
     days = [(date.fromisoformat(night.date), night.reference) for night in nights]
-    return [one for one, reference in days if reference or one in there]
+    return [day for day, reference in days if reference or day in there]
 
 
 def read(
@@ -229,8 +229,8 @@ def units_before(
     days: Sequence[date],
 ) -> list[UserDays]:
     """The units of a reference's longest window, tonight's the last."""
-    later = [one for one in days if one >= frozen.first][1 - max(context.drift.windows) :]
-    return [frozen.units_of(one, context, champion) for one in (*later, day)]
+    later = [when for when in days if when >= frozen.first][1 - max(context.drift.windows) :]
+    return [frozen.units_of(when, context, champion) for when in (*later, day)]
 
 
 def read_only(

@@ -194,8 +194,8 @@ def settle(engine: Engine, place: MarkedFolder, *, instead_of: str | None) -> No
 
 
 def newest(connection: Connection, family: str, kind: str) -> MarkedFolder | None:
-    own = select(places).where(places.c.family == family, places.c.kind == kind)
-    row = connection.execute(own.order_by(places.c.id.desc()).limit(1)).first()
+    query = select(places).where(places.c.family == family, places.c.kind == kind)
+    row = connection.execute(query.order_by(places.c.id.desc()).limit(1)).first()
     if row is None:
         return None
     return MarkedFolder(**{name: value for name, value in row._mapping.items() if name != "id"})
@@ -220,9 +220,9 @@ def require_traffic(context: NightContext) -> None:
     known = place_of(registry.engine, registry.family, TRAFFIC)
     if known is None and traffic.days():
         known = settle_traffic(context, None)
-    if known is None or (found := traffic.mark()) == known.mark:
+    if known is None or (mark := traffic.mark()) == known.mark:
         return
-    here = f"has the mark {found}" if found else "has no mark (is it mounted?)"
+    here = f"has the mark {mark}" if mark else "has no mark (is it mounted?)"
     raise WrongMachineError(
         f"the traffic of {registry.family} is at {known}, and {traffic.location} on this machine "
         f"{here}. Mount the same folder here, or name it in monitoring.traffic.folder; if the "
@@ -277,7 +277,7 @@ def unseen_here(
     """
     recent = (day - timedelta(days=LOOKED_BACK), day - timedelta(days=context.keep_days))
     rows_on = {date.fromisoformat(n.date): n.rows for n in before if n.rows}
-    gone = [one for one in rows_on if one >= max(recent) and one not in days]
+    gone = [past for past in rows_on if past >= max(recent) and past not in days]
     if not gone:
         return None
     seen, host = max(gone), gethostname()
@@ -315,7 +315,7 @@ def trusted_day(registry: RegistryReader, traffic: TrafficStore, day: date) -> d
     if gap is None:
         return day
     before, after = gap
-    seen = {one for one in (*ran, today) if after <= one <= today}
+    seen = {sign for sign in (*ran, today) if after <= sign <= today}
     return day if len(seen) >= SEEN or confirmed(registry, after) else min(day, before)
 
 
@@ -339,7 +339,7 @@ def believe(registry: RegistryReader) -> MarkedFolder:
 
 def newest_gap(signs: Iterable[date], today: date) -> tuple[date, date] | None:
     """The last day before the newest gap and the first one after it; None: there is none."""
-    known = sorted({today, *(one for one in signs if one < today)})
+    known = sorted({today, *(sign for sign in signs if sign < today)})
     pairs = reversed([*pairwise(known)])
     return next((pair for pair in pairs if pair[1] - pair[0] > LONGEST_GAP), None)
 

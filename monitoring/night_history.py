@@ -73,7 +73,7 @@ def nights_before(engine: Engine, family: str, day: date) -> tuple[Night, ...]:
 
 def made_a_test(night: Night) -> bool:
     """Whether a night spent some of the false-alarm budget: something was compared."""
-    return any(one.verdict is not DriftVerdict.INSUFFICIENT for one in night.readings)
+    return any(reading.verdict is not DriftVerdict.INSUFFICIENT for reading in night.readings)
 
 
 def judged_after(registry: RegistryReader, day: date) -> bool:
@@ -92,8 +92,8 @@ REACH = timedelta(days=28)  # as far as the longest window, and late corrections
 def unjudged_nights(engine: Engine, family: str, today: date) -> dict[date, Night]:
     """The nights of four weeks that compared nothing and may be judged again, oldest first."""
     kept = nights_between(engine, family, today - REACH, today - timedelta(days=1))
-    over = (one for one in reversed(kept) if one.end and one.end.state is RunState.FINISHED)
-    nights = {one.day: night_of(one.check) for one in over if one.check}
+    over = (n for n in reversed(kept) if n.end and n.end.state is RunState.FINISHED)
+    nights = {n.day: night_of(n.check) for n in over if n.check}
     return {day: night for day, night in nights.items() if night and waits_for_rows(night)}
 
 
@@ -135,7 +135,7 @@ def jobs_of(family: str) -> tuple[str, str]:
 
 
 def kept_nights(checks: Iterable[JobRun], ends: Iterable[JobRun]) -> list[KeptNight]:
-    check_on, end_on = ({run.date: run for run in found} for found in (checks, ends))
+    check_on, end_on = ({run.date: run for run in group} for group in (checks, ends))
     days = sorted(check_on.keys() | end_on.keys(), reverse=True)
     return [KeptNight(day, check_on.get(day), end_on.get(day)) for day in days]
 

@@ -95,8 +95,8 @@ class Map(Record):
         chosen = [evenly(np.arange(len(reference)), limit // 3)]
         chosen += [evenly(rows, limit // 3) for rows in (usual, new)]
         kinds = [kind for kind, rows in zip(PointKind, chosen, strict=True) for _ in rows]
-        own = [beginning(texts[i]) if texts else "" for rows in chosen[1:] for i in rows.tolist()]
-        words = [""] * len(chosen[0]) + own
+        shown = [beginning(texts[i]) if texts else "" for rows in chosen[1:] for i in rows.tolist()]
+        words = [""] * len(chosen[0]) + shown
         places = plane(np.concatenate([reference[chosen[0]], *(vectors[r] for r in chosen[1:])]))
         return cls(
             points=tuple(
@@ -120,11 +120,11 @@ def plane(vectors: Floats) -> NDArray[np.float64]:
     """
     centred = vectors.astype(np.float64) - vectors.mean(0, dtype=np.float64)
     _, _, components = np.linalg.svd(centred, full_matrices=False)
-    found = np.zeros((len(vectors), 2))
+    places = np.zeros((len(vectors), 2))
     for axis, component in enumerate(components[:2]):
         along = centred @ component * np.sign(component[np.abs(component).argmax()])
-        found[:, axis] = (along - along.min()) / max(np.ptp(along), 1e-12)
-    return found
+        places[:, axis] = (along - along.min()) / max(np.ptp(along), 1e-12)
+    return places
 
 
 # --- night page -----------------------------------------------------------------------------------
@@ -182,14 +182,14 @@ def keep_map(
     family: str, day: date, reference: Reference, batch: Batch, grown: Sequence[int]
 ) -> None:
     """Keep the map beside the night's verdict: the page is written when the night is at its end."""
-    if found := Map.of_night(reference, batch, grown):
-        found.write(map_path(family, day))
+    if drawn_map := Map.of_night(reference, batch, grown):
+        drawn_map.write(map_path(family, day))
 
 
 def write_page(night: Night, before: Sequence[Night]) -> Path:
     """Write the night's page; before are the nights before it, oldest first."""
     day = date.fromisoformat(night.date)
     kept, target = map_path(night.family, day), page_path(night.family, day)
-    found = Map.read(kept) if kept.exists() else None
-    write_bytes(target, page(night, before[-90:], found).encode())
+    drawn_map = Map.read(kept) if kept.exists() else None
+    write_bytes(target, page(night, before[-90:], drawn_map).encode())
     return target

@@ -115,10 +115,10 @@ def notice_text(night: Night, news: str) -> str:
 
 def headline(night: Night) -> str:
     """What changed, by how much and where, in a sentence; no prompt is quoted."""
-    found, blind = alarmed(night.readings), blind_sentence(night)
-    if not found:
+    signals, blind = alarmed(night.readings), blind_sentence(night)
+    if not signals:
         return blind or as_sentence(night.reasons[0])
-    prompts, answers = found - OF_ANSWERS, found & OF_ANSWERS
+    prompts, answers = signals - OF_ANSWERS, signals & OF_ANSWERS
     told = list(prompt_changes(night, prompts))
     if answers:
         told.append(
@@ -135,17 +135,17 @@ def usual_or_not(prompts: frozenset[str], answers: frozenset[str]) -> str:
 
 def whys(night: Night) -> tuple[str, ...]:
     """The reasons that its headline does not say."""
-    said = alarmed(night.readings) or night.blind
-    return night.reasons if said else night.reasons[1:]
+    in_headline = alarmed(night.readings) or night.blind
+    return night.reasons if in_headline else night.reasons[1:]
 
 
 def share_moved(night: Night) -> float | None:
     """The share of the traffic that the headline speaks of; None where nothing moved."""
-    found = [one for one in night.readings if one.verdict is DriftVerdict.DRIFT]
+    drifting = [reading for reading in night.readings if reading.verdict is DriftVerdict.DRIFT]
     new = [topic for topic in night.topics if topic.new]
-    if new and alarmed(found) - OF_ANSWERS:
+    if new and alarmed(drifting) - OF_ANSWERS:
         return round(grown_by(new), 3)
-    return round(max(one.effect for one in found), 3) if found else None
+    return round(max(reading.effect for reading in drifting), 3) if drifting else None
 
 
 def prompt_changes(night: Night, names: frozenset[str]) -> Iterator[str]:
@@ -163,7 +163,7 @@ def prompt_changes(night: Night, names: frozenset[str]) -> Iterator[str]:
     if gone:
         yield f"about {percent(-grown_by(gone))} of prompts are gone{names_of(gone)}"
     if not (new or grew or gone):
-        reading = strongest(one for one in night.readings if one.signal in names)[0]
+        reading = strongest(r for r in night.readings if r.signal in names)[0]
         how = HOW.get(reading.signal, f"changed ({reading.signal})")
         yield f"at least {percent(reading.effect)} of prompts {how}"
 
@@ -184,8 +184,8 @@ def names_of(topics: Sequence[Topic]) -> str:
 def script_of(topics: Iterable[Topic]) -> str:
     """The script of most letters of the topics' prompts, as Unicode names it."""
     letters = [c for topic in topics for text in topic.exemplars for c in text if c.isalpha()]
-    found = Counter(unicodedata.name(letter, "another").split()[0] for letter in letters)
-    return found.most_common(1)[0][0].capitalize() if found else "another"
+    scripts = Counter(unicodedata.name(letter, "another").split()[0] for letter in letters)
+    return scripts.most_common(1)[0][0].capitalize() if scripts else "another"
 
 
 def answer_changes(night: Night, names: frozenset[str]) -> Iterator[str]:
@@ -193,7 +193,7 @@ def answer_changes(night: Night, names: frozenset[str]) -> Iterator[str]:
     change = night.answer_change
     wrong = list(wrong_shares(change.now, change.before)) if change and change.before else []
     yield from wrong
-    for reading in strongest(one for one in night.readings if one.signal in names):
+    for reading in strongest(r for r in night.readings if r.signal in names):
         if reading.signal == "feedback" and change and change.ratings:
             yield str(change.ratings)
         elif not (wrong and reading.signal in ("response", "judge")):
@@ -325,11 +325,11 @@ def strongest(readings: Iterable[SignalReading]) -> list[SignalReading]:
     Two alarms are ranked by their effect alone: the draws behind a p-value stop soon after
     it is clear that it is below the level, so how far below means little.
     """
-    found: dict[str, SignalReading] = {}
+    by_signal: dict[str, SignalReading] = {}
     tested = [r for r in readings if r.verdict is not DriftVerdict.INSUFFICIENT]
     for reading in sorted(tested, key=strength, reverse=True):
-        found.setdefault(reading.signal, reading)
-    return list(found.values())
+        by_signal.setdefault(reading.signal, reading)
+    return list(by_signal.values())
 
 
 def strength(reading: SignalReading) -> tuple[bool, float, float]:

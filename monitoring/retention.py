@@ -58,9 +58,9 @@ def forget_queued(context: NightContext, day: date) -> None:
         forget_tasks(queue, before)
     path = LABEL_QUEUE.with_name(SET_ASIDE)
     known = read_set_aside(path)
-    kept = [one for one in known if one.at >= before.isoformat()]
+    kept = [row for row in known if row.at >= before.isoformat()]
     if len(kept) < len(known):
-        write_lines(path, [one.canonical() for one in kept])
+        write_lines(path, [row.canonical() for row in kept])
 
 
 def first_kept(context: NightContext, day: date) -> date:

@@ -96,16 +96,16 @@ def claims(statement: Any) -> Iterator[dict[str, Any]]:
     yield {name: statement[name] for name in ("_type", "predicateType")}
     yield {"buildType": definition["buildType"], **definition["externalParameters"]}
     for part in (statement["subject"], definition["resolvedDependencies"], beside):
-        yield {one["name"]: one["digest"] for one in part}
+        yield {item["name"]: item["digest"] for item in part}
 
 
 def difference(told: Any, expected: Any) -> str | None:
     """The name of the first thing that two statements differ in. A commit that is not known any
     more, since it was erased, is no difference.
     """
-    for one, other in zip(claims(told), claims(expected), strict=True):
-        for name in sorted({*one, *other}):
-            if one.get(name) != other.get(name) and not (name == CODE and name not in other):
+    for claim, other in zip(claims(told), claims(expected), strict=True):
+        for name in sorted({*claim, *other}):
+            if claim.get(name) != other.get(name) and not (name == CODE and name not in other):
                 return name
     return None
 
@@ -131,13 +131,14 @@ def authenticated(payload: bytes) -> bytes:
 def opened(envelope: bytes, keys: SigningKeys) -> Any:
     """The statement in an envelope that one of the public keys signed. Raises IncumbentError."""
     try:
-        found = json.loads(envelope)
-        payload = b64decode(found["payload"], validate=True)
+        fields = json.loads(envelope)
+        payload = b64decode(fields["payload"], validate=True)
         signatures = [
-            DetachedSignature(key=one["keyid"], ecdsa=one["sig"]) for one in found["signatures"]
+            DetachedSignature(key=signature["keyid"], ecdsa=signature["sig"])
+            for signature in fields["signatures"]
         ]
-        if found["payloadType"] != PAYLOAD:
-            raise IncumbentError(f"it holds {found['payloadType']}")
+        if fields["payloadType"] != PAYLOAD:
+            raise IncumbentError(f"it holds {fields['payloadType']}")
         statement = json.loads(payload)
     except (ValueError, KeyError, TypeError) as error:
         raise IncumbentError(f"it is no DSSE envelope: {error}") from None

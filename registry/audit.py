@@ -54,8 +54,8 @@ def problems(registry: Registry) -> Iterator[str]:
     gone = erased(history)
     yield from broken
     for family in registry.families():
-        own = [event for event in history if event.family == family.family]
-        yield from problems_of(family, own, gone)
+        of_family = [event for event in history if event.family == family.family]
+        yield from problems_of(family, of_family, gone)
     with registry.engine.connect() as connection:
         unlike = [
             *damaged_database(connection),
@@ -76,9 +76,9 @@ def readable_versions(connection: Connection) -> Iterator[AdapterVersion]:
 def damaged_database(connection: Connection) -> Iterator[str]:
     """What SQLite finds wrong with its file; PostgreSQL looks after its own pages."""
     if connection.dialect.name == "sqlite":
-        for found in connection.execute(text("PRAGMA integrity_check")).scalars():
-            if found != "ok":
-                yield f"the database's file is damaged: {found}"
+        for fault in connection.execute(text("PRAGMA integrity_check")).scalars():
+            if fault != "ok":
+                yield f"the database's file is damaged: {fault}"
 
 
 def events_and_versions(registry: Registry) -> tuple[int, int]:
@@ -204,7 +204,7 @@ def unpaid_decisions(
     measurement at it, or against a champion that answers otherwise than its version; and the
     promotions that rest on no decision to promote.
     """
-    own = {version.adapter.files: version for version in versions}
+    by_files = {version.adapter.files: version for version in versions}
     taken: list[Event] = []
     decided: set[tuple[str, int, Digest]] = set()
     measured: dict[int, Evidence] = {}
@@ -219,7 +219,7 @@ def unpaid_decisions(
                     decided.add((event.family, event.version, made.decision))
                     decision = artifacts.get_record(Decision, made.decision)
                     problem = unpaid(made, decision, taken)
-                    problem = problem or unlike_champion(decision, own)
+                    problem = problem or unlike_champion(decision, by_files)
                     if made.look is not None and not problem:
                         evidence = artifacts.get_record(Evidence, made.evidence)
                         first = measured.setdefault(made.look, evidence)
@@ -241,10 +241,10 @@ def unlike_champion(decision: Decision, versions: Mapping[Digest, AdapterVersion
 def unpaid(made: DecisionMade, decision: Decision, taken: list[Event]) -> str | None:
     if decision.opening is None:
         return "it promotes without a look" if decision.verdict is Verdict.PROMOTE else None
-    own = [look for look in taken if fits(look, made, decision)]
-    if any(look.told(LookTaken).opening == decision.opening for look in own):
+    fitting = [look for look in taken if fits(look, made, decision)]
+    if any(look.told(LookTaken).opening == decision.opening for look in fitting):
         return None
-    counted = ", ".join(str(look.told(LookTaken).opening) for look in own) or "none"
+    counted = ", ".join(str(look.told(LookTaken).opening) for look in fitting) or "none"
     return f"it was made at look {decision.opening}, and the look that was counted is {counted}"
 
 
@@ -309,10 +309,10 @@ def counted_again(scratch: Connection, row: Row[Any]) -> Iterator[str]:
             yield f"{event.family} v{event.version}, event {event.seq}: {problem}"
         record_look(scratch, event)
     elif isinstance(event.detail, Promotion | Rollback | Withdrawal):
-        own = {"family": event.family, "name": CHAMPION}
-        scratch.execute(delete(aliases).filter_by(**own))
+        alias = {"family": event.family, "name": CHAMPION}
+        scratch.execute(delete(aliases).filter_by(**alias))
         if not isinstance(event.detail, Withdrawal):
-            scratch.execute(insert(aliases).values(**own, number=event.version))
+            scratch.execute(insert(aliases).values(**alias, number=event.version))
     scratch.execute(insert(events).values(**row._mapping))
 
 
@@ -323,7 +323,7 @@ def miscounted(scratch: Connection, event: Event, look: LookTaken) -> str | None
     least = float(look.asked)
     fresh = next_look(champion_looks(scratch, event.family, related), look.champion, least)
     # A policy that asks for more than an earlier one is held to that one's alpha.
-    allowed = {(one.number, repr(one.budget)) for one in (fresh, fresh.at_most(least))}
+    allowed = {(option.number, repr(option.budget)) for option in (fresh, fresh.at_most(least))}
     if (look.opening, look.budget) in allowed:
         return None
     return (

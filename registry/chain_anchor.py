@@ -120,8 +120,8 @@ def check_anchors(reader: RegistryReader, found: Sequence[FoundAnchor]) -> Ancho
     """
     if found:
         refuse_uncheckable(reader.keys)
-    kept = [(one.place, one.anchor) for one in found if one.anchor]
-    kept.sort(key=lambda one: (one[1].seq, one[1].at))
+    kept = [(entry.place, entry.anchor) for entry in found if entry.anchor]
+    kept.sort(key=lambda pair: (pair[1].seq, pair[1].at))
     problems: list[str] = []
     newest: Anchor | None = None
     with reading(reader.engine) as connection:
@@ -136,7 +136,7 @@ def check_anchors(reader: RegistryReader, found: Sequence[FoundAnchor]) -> Ancho
         newest=newest,
         later=end - (newest.seq if newest else 0),
         unsigned=sum(anchor.signature is None for _, anchor in kept),
-        cut_off=tuple(one.place for one in found if one.anchor is None),
+        cut_off=tuple(entry.place for entry in found if entry.anchor is None),
     )
 
 
@@ -189,10 +189,10 @@ def keep_anchor(anchor: Anchor, place: str) -> str:
 def read_anchors(place: str) -> list[FoundAnchor]:
     """All that is kept in a place. Raises InputError where no anchor is, or what is none."""
     kind, _, remote = place.partition(":")
-    found = read_tags(remote or None) if kind == GIT else read_file(file_at(place))
-    if not any(kept.anchor for kept in found):
+    anchors = read_tags(remote or None) if kind == GIT else read_file(file_at(place))
+    if not any(kept.anchor for kept in anchors):
         raise InputError("holds no anchor: `incumbent registry anchor` writes one", file=place)
-    return found
+    return anchors
 
 
 def file_at(place: str) -> Path:
@@ -234,12 +234,12 @@ def append(path: Path, anchor: Anchor) -> None:
 
 def read_file(path: Path) -> list[FoundAnchor]:
     """All anchors of a file, and lines that a crash cut off, in order. Raises InputError."""
-    found = []
+    anchors = []
     for number, line in enumerate(read_input(path).split(b"\n"), start=1):
         if line.strip():
             anchor = None if cut_off(line) else Anchor.of_line(line, path, number)
-            found.append(FoundAnchor(f"{path}:{number}", anchor))
-    return found
+            anchors.append(FoundAnchor(f"{path}:{number}", anchor))
+    return anchors
 
 
 def cut_off(line: bytes) -> bool:
@@ -301,12 +301,12 @@ def read_tags(remote: str | None) -> list[FoundAnchor]:
 def tags_below(pattern: str, what: str) -> list[FoundAnchor]:
     """The anchors in the messages of tags; `what` they are is said before their names."""
     form = "--format=%(refname:lstrip=-1) %(contents:subject)"
-    found = []
+    anchors = []
     for line in filter(None, git("for-each-ref", form, pattern).split(b"\n")):
         name, _, message = line.partition(b" ")
         place = f"{what} {name.decode()}"
-        found.append(FoundAnchor(place, Anchor.of_line(message, Path(place), 1)))
-    return found
+        anchors.append(FoundAnchor(place, Anchor.of_line(message, Path(place), 1)))
+    return anchors
 
 
 def git(*arguments: str, given: bytes = b"") -> bytes:

@@ -107,12 +107,12 @@ def based_here(contestant: Contestant, project: ModelPin, name: str) -> Contesta
     """A contestant with its base as it lies here. One with the weights and the chat template of the
     project's is the project's, wherever it lay when it was pinned.
     """
-    own = contestant.base
-    if own.hosted:  # its answers are kept
+    base = contestant.base
+    if base.hosted:  # its answers are kept
         return contestant
-    if (own.weights, own.chat_template) == (project.weights, project.chat_template):
+    if (base.weights, base.chat_template) == (project.weights, project.chat_template):
         return contestant.model_copy(update={"base": project})
-    if problem := absent(own):
+    if problem := absent(base):
         raise standing_elsewhere(name, problem)
     return contestant
 

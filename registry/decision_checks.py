@@ -217,8 +217,8 @@ def release(reader: RegistryReader, number: int) -> AdapterVersion:
 
 def refuse_changed(connection: Connection, version: AdapterVersion) -> None:
     """Raise IncumbentError unless a version, and every event about it, is as it was written."""
-    own = events_of(connection, version.family, version.number)
-    submitted = [e.detail.version for e in own if isinstance(e.detail, Submission)]
+    history = events_of(connection, version.family, version.number)
+    submitted = [e.detail.version for e in history if isinstance(e.detail, Submission)]
     query = select(versions.c.record).where(
         versions.c.family == version.family, versions.c.number == version.number
     )
@@ -226,7 +226,7 @@ def refuse_changed(connection: Connection, version: AdapterVersion) -> None:
         raise IncumbentError(
             f"{version.label} is not what was submitted; `incumbent registry verify` tells more"
         )
-    if any(event.kind == "delete" for event in own):
+    if any(event.kind == "delete" for event in history):
         raise IncumbentError(f"{version.label} was deleted")
 
 

@@ -79,8 +79,8 @@ class WantedVersions(Record):
     @property
     def versions(self) -> tuple[AdapterVersion, ...]:
         """Each once: the champion first, for it alone was decided on; then what has the traffic."""
-        found = (self.champion, self.deployed, self.previous, *self.experiments)
-        return tuple({v.number: v for v in found if v is not None}.values())
+        versions = (self.champion, self.deployed, self.previous, *self.experiments)
+        return tuple({v.number: v for v in versions if v is not None}.values())
 
 
 def wanted(registry: RegistryReader) -> WantedVersions:
@@ -90,7 +90,7 @@ def wanted(registry: RegistryReader) -> WantedVersions:
         tried = experimental(connection, registry.family)
         former = newest.version if newest else None
         left = {n for n in (former, before) if n and was_rolled_back(connection, registry, n)}
-    found = WantedVersions(
+    wanted_versions = WantedVersions(
         champion=champion,
         deployed=usable(registry, former) if former not in left else None,
         previous=usable(registry, before) if before not in left else None,
@@ -98,8 +98,8 @@ def wanted(registry: RegistryReader) -> WantedVersions:
         news={},
     )
     with reading(registry.engine) as connection:
-        news = {v.number: newest_news(connection, v) for v in found.versions}
-    return found.model_copy(update={"news": news})
+        news = {v.number: newest_news(connection, v) for v in wanted_versions.versions}
+    return wanted_versions.model_copy(update={"news": news})
 
 
 def usable(registry: RegistryReader, number: int | None) -> AdapterVersion | None:
@@ -112,32 +112,32 @@ def usable(registry: RegistryReader, number: int | None) -> AdapterVersion | Non
 def was_rolled_back(connection: Connection, registry: RegistryReader, number: int) -> bool:
     """Whether the newest word on a version as champion is that people went back from it."""
     chosen = EventFilter(kinds=MOVES, version=number)
-    found = newest_events(connection, registry.family, chosen, limit=1)
-    if found and found[0].kind == "withdraw":
+    moves = newest_events(connection, registry.family, chosen, limit=1)
+    if moves and moves[0].kind == "withdraw":
         return True
     back = newest_events(connection, registry.family, EventFilter(kinds=("rollback",)))
-    since = found[0].seq if found else 0
+    since = moves[0].seq if moves else 0
     return any(e.seq > since and e.told(Rollback).displaced == number for e in back)
 
 
 def newest_deployment(connection: Connection, family: str) -> Event | None:
     """The newest move of the traffic; None after a withdrawal, which ends every deployment."""
-    found = newest_events(connection, family, EventFilter(kinds=("deploy", "withdraw")), limit=1)
-    return found[0] if found and found[0].kind == "deploy" else None
+    newest = newest_events(connection, family, EventFilter(kinds=("deploy", "withdraw")), limit=1)
+    return newest[0] if newest and newest[0].kind == "deploy" else None
 
 
 def newest_news(connection: Connection, version: AdapterVersion) -> int:
     about = EventFilter(kinds=NEWS, version=version.number)
-    found = newest_events(connection, version.family, about, limit=1)
-    return found[0].seq if found else 0
+    newest = newest_events(connection, version.family, about, limit=1)
+    return newest[0].seq if newest else 0
 
 
 def experimental(connection: Connection, family: str) -> tuple[int, ...]:
     """The versions in experiments that run, the newest first."""
     about = EventFilter(kinds=("experiment", "experiment-end"))
-    found = newest_events(connection, family, about)
-    ended = {e.detail.experiment for e in found if isinstance(e.detail, ExperimentEnded)}
-    opened = [e.version for e in found if e.kind == "experiment" and e.seq not in ended]
+    events = newest_events(connection, family, about)
+    ended = {e.detail.experiment for e in events if isinstance(e.detail, ExperimentEnded)}
+    opened = [e.version for e in events if e.kind == "experiment" and e.seq not in ended]
     return tuple(dict.fromkeys(opened))
 
 

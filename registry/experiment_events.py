@@ -132,25 +132,27 @@ def experiments(reader: RegistryReader) -> list[Experiment]:
 
 
 def running_experiment(reader: RegistryReader) -> Experiment | None:
-    return next((one for one in experiments(reader) if one.ended is None), None)
+    return next(
+        (experiment for experiment in experiments(reader) if experiment.ended is None), None
+    )
 
 
 def find_experiment(reader: RegistryReader, number: int) -> Experiment:
     """Raises InputError when none has that number."""
-    for one in experiments(reader):
-        if one.number == number:
-            return one
+    for experiment in experiments(reader):
+        if experiment.number == number:
+            return experiment
     raise InputError(
         f"{reader.family} has no experiment {number}; see `incumbent gateway experiment list`"
     )
 
 
 def experiments_on(connection: Connection, family: str) -> list[Experiment]:
-    found = newest_events(connection, family, EVENTS)
-    ends = {e.detail.experiment: e for e in found if isinstance(e.detail, ExperimentEnded)}
+    history = newest_events(connection, family, EVENTS)
+    ends = {e.detail.experiment: e for e in history if isinstance(e.detail, ExperimentEnded)}
     return [
         Experiment(opened=event, ended=ends.get(event.seq))
-        for event in found
+        for event in history
         if isinstance(event.detail, ExperimentOpened)
     ]
 
@@ -188,7 +190,7 @@ def end_experiment(
     """
     with writing(registry.engine) as connection:
         known = experiments_on(connection, registry.family)
-        now = next(one for one in known if one.number == experiment.number)
+        now = next(other for other in known if other.number == experiment.number)
         if now.ended is not None:
             return now
         detail = ExperimentEnded(
@@ -254,7 +256,7 @@ def refuse_submitter(
 
 
 def refuse_second(known: Sequence[Experiment]) -> None:
-    if running := next((one for one in known if one.ended is None), None):
+    if running := next((experiment for experiment in known if experiment.ended is None), None):
         raise InputError(
             f"experiment {running.number} with v{running.version} is running: end it first, "
             f"`incumbent gateway experiment stop {running.number}`"
@@ -302,13 +304,13 @@ class Arrival(NamedTuple):
 def put_observations(engine: Engine, found: Iterable[Observation]) -> int:
     """Keep the first of each key, all or none; returns how many. Raises IncumbentError."""
     first: dict[Key, Observation] = {}
-    for one in found:
-        first.setdefault(one.key, one)
+    for observation in found:
+        first.setdefault(observation.key, observation)
     if not first:
         return 0
     with writing(engine) as connection:
         known = known_keys(connection, list(first.values()))
-        rows = [one.model_dump() for key, one in first.items() if key not in known]
+        rows = [row.model_dump() for key, row in first.items() if key not in known]
         if rows:
             connection.execute(insert(observations), rows)
     return len(rows)
@@ -320,8 +322,8 @@ def known_keys(connection: Connection, found: Sequence[Observation]) -> set[Key]
     for start in range(0, len(found), AT_A_TIME):
         some = found[start : start + AT_A_TIME]
         query = select(columns.experiment, columns.unit, columns.metric, columns.arm).where(
-            columns.experiment.in_({one.experiment for one in some}),
-            columns.unit.in_({one.unit for one in some}),
+            columns.experiment.in_({observation.experiment for observation in some}),
+            columns.unit.in_({observation.unit for observation in some}),
         )
         known.update((row[0], row[1], row[2], row[3]) for row in connection.execute(query))
     return known

@@ -42,7 +42,7 @@ def forget_folders(registry: Registry, gone: Collection[Digest]) -> None:
     that a version, an event or another night's folder needs.
     """
     artifacts = registry.artifacts
-    old = {one for d in gone if artifacts.blobs.exists(d) for one in artifacts.all_of(d)}
+    old = {part for d in gone if artifacts.blobs.exists(d) for part in artifacts.all_of(d)}
     if not old:
         return
     with writing(registry.engine) as connection:
@@ -58,29 +58,29 @@ def needed_artifacts(
 
     The files of a deleted version are not needed; its records are its lineage, and stay.
     """
-    found: set[Digest] = set()
+    needed: set[Digest] = set()
     query = select(versions.c.record).where(versions.c.deleted.is_(False))
     for record in connection.execute(query).scalars():
         for folder in parsed(AdapterVersion, record).adapter.folders:
-            found.update(artifacts.all_of(folder))
+            needed.update(artifacts.all_of(folder))
     decided = set[int]()
     for record in connection.execute(select(events.c.record)).scalars():
         detail = parsed(Event, record).detail
-        found.update(detail.kept())
+        needed.update(detail.kept())
         if isinstance(detail, DecisionMade) and detail.look is not None:
             decided.add(detail.look)
     rows = connection.execute(select(look_bytes.c.look, look_bytes.c.digest))
-    found.update({row.digest for row in rows if row.look not in decided})
+    needed.update({row.digest for row in rows if row.look not in decided})
     for folder in folders_of_runs(connection):
         if folder not in but and artifacts.blobs.exists(folder):
-            found.update(artifacts.all_of(folder))
-    return found
+            needed.update(artifacts.all_of(folder))
+    return needed
 
 
 def folders_of_runs(connection: Connection) -> set[Digest]:
     """The folder that each job's newest run names in `labels`; it has all that older ones have."""
     query = select(runs.c.job, runs.c.record).where(runs.c.record.like('%"labels":"%'))
-    found: dict[str, Digest] = {}
+    by_job: dict[str, Digest] = {}
     for job, record in connection.execute(query.order_by(runs.c.date)):
-        found[job] = json.loads(record)["labels"]
-    return set(found.values())
+        by_job[job] = json.loads(record)["labels"]
+    return set(by_job.values())

@@ -89,7 +89,7 @@ def trace(reader: RegistryReader, number: int) -> Lineage:
     data = json.loads(reader.artifacts.get(version.adapter.dataset))
     model = ORIGINS.get(data.get("kind"))
     origin = model.model_validate(data) if model else None
-    found = submitted_record(reader, history, DataSources)
+    sources = submitted_record(reader, history, DataSources)
     return Lineage(
         version=version,
         deleted=deleted,
@@ -98,7 +98,7 @@ def trace(reader: RegistryReader, number: int) -> Lineage:
         origin=origin,
         provenance=reader.provenance(number),
         gate=submitted_record(reader, history, GateReport),
-        sources=found.collected_from if found else (),
+        sources=sources.collected_from if sources else (),
         recipe={} if deleted else settings(reader, version),
         parent=origin.of
         if isinstance(origin, MergedOrigin)
@@ -128,8 +128,10 @@ def recipe_of(reader: RegistryReader, version: AdapterVersion) -> dict[str, Any]
     """The recipe, if the file in the adapter's folder is the one that was pinned; else nothing."""
     blob = reader.artifacts.manifest(version.adapter.files).get(RECIPE)
     data = reader.artifacts.get(blob).rstrip(b"\n") if blob else b""
-    found: dict[str, Any] = json.loads(data) if digest_bytes(data) == version.adapter.recipe else {}
-    return found
+    recipe: dict[str, Any] = (
+        json.loads(data) if digest_bytes(data) == version.adapter.recipe else {}
+    )
+    return recipe
 
 
 def teacher_of(reader: RegistryReader, version: AdapterVersion) -> Digest | None:

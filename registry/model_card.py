@@ -88,8 +88,8 @@ def front_matter(lineage: Lineage, library: str) -> str:
         fields["base_model"] = one_line(hub_name)
         if not bare:
             fields["base_model_relation"] = "finetune" if library != "peft" else "adapter"
-    if found := list(results(lineage)):
-        fields["model-index"] = [{"name": lineage.version.label, "results": found}]
+    if scores := list(results(lineage)):
+        fields["model-index"] = [{"name": lineage.version.label, "results": scores}]
     width = 1 << 20  # a value is one line: none can end the front matter
     return yaml.safe_dump(fields, sort_keys=False, allow_unicode=True, width=width).rstrip()
 
@@ -98,8 +98,8 @@ def results(lineage: Lineage) -> Iterator[dict[str, Any]]:
     """This version's own scores, in the Hub's form; a preference as the share that prefers it."""
     for title, measured in parts(lineage).items():
         metrics = [
-            {"type": name, "name": name, "value": round(found.own_score, 4)}
-            for name, found in ((one_line(metric), found) for metric, found in measured.items())
+            {"type": name, "name": name, "value": round(m.own_score, 4)}
+            for name, m in ((one_line(metric), m) for metric, m in measured.items())
         ]
         family = lineage.version.family
         yield {
@@ -118,20 +118,20 @@ def parts(lineage: Lineage) -> dict[str, Measured]:
     if evidence is None:
         return {}
     general = evidence.general
-    found = {"Sealed eval set": lineage.sealed, "Dev eval set": evidence.dev} | {
+    groups = {"Sealed eval set": lineage.sealed, "Dev eval set": evidence.dev} | {
         f"General ability, {name}": measured for name, measured in general.items()
     }
-    for suite, one in (evidence.suites or {}).items():
+    for suite, scores in (evidence.suites or {}).items():
         title = f"Suite {suite}"
-        found |= {f"{title}, {name}": measured for name, measured in one.champion.items()}
-        for name, measured in (one.base or {}).items():
-            found[f"{title} against the bare base, {name}"] = measured
-    return {title: measured for title, measured in found.items() if measured}
+        groups |= {f"{title}, {name}": measured for name, measured in scores.champion.items()}
+        for name, measured in (scores.base or {}).items():
+            groups[f"{title} against the bare base, {name}"] = measured
+    return {title: measured for title, measured in groups.items() if measured}
 
 
 def tables(lineage: Lineage) -> dict[str, list[ScoreLine]]:
     """The scores by part, then the slices of the gating metrics."""
-    found = {
+    lines = {
         title: [line(metric, m) for metric, m in ordered(measured, lineage.gating)]
         for title, measured in parts(lineage).items()
     }
@@ -141,7 +141,7 @@ def tables(lineage: Lineage) -> dict[str, list[ScoreLine]]:
         for metric, m in ordered(measured, lineage.gating)
         if metric in lineage.gating
     ]
-    return found | ({"Slices of the sealed eval set": slices} if slices else {})
+    return lines | ({"Slices of the sealed eval set": slices} if slices else {})
 
 
 def ordered(measured: Measured, gating: tuple[str, ...]) -> list[tuple[str, MetricEvidence]]:
@@ -181,8 +181,8 @@ def limitations(lineage: Lineage) -> Iterator[str]:
         yield from lost(lineage, general, list(each(general)), "general ability")
         if not general:
             yield "General ability was not measured: what it forgot is not known."
-        for suite, one in (lineage.evidence.suites or {}).items():
-            yield from lost(lineage, one.champion, list(each(one.champion)), f"suite {suite}")
+        for suite, scores in (lineage.evidence.suites or {}).items():
+            yield from lost(lineage, scores.champion, list(each(scores.champion)), f"suite {suite}")
         calibration = lineage.evidence.calibration
         if calibration and (advisory := calibration.advisory):
             yield f"The preference is advisory only: {advisory}."
@@ -210,10 +210,10 @@ def lost(
     """Every chosen group and metric whose whole interval is below zero, or that there is none."""
     worse = [(name, m) for name, m in chosen if groups[name][m].bootstrap[1] < 0]
     for name, metric in worse:
-        found = groups[name][metric]
+        measurement = groups[name][metric]
         yield (
             f"In {what}, {name}, it is worse than {name_of(lineage.opponent)}: {metric} by "
-            f"{-found.diff:.3f} on {found.n} items."
+            f"{-measurement.diff:.3f} on {measurement.n} items."
         )
     if chosen and not worse:
         yield f"In {what} nothing is clearly worse: no interval lies below zero."
@@ -283,8 +283,8 @@ def licence(base: ModelPin) -> str | None:
     if base.hosted:
         return None
     if base.model == EMBEDDED:
-        found = licence_of_package(EMBEDDED_PACKAGE["base"])
-        return found and found.lower()
+        name = licence_of_package(EMBEDDED_PACKAGE["base"])
+        return name and name.lower()
     folder = Path(base.model).expanduser()
     if folder.is_dir():
         return of_card(folder / "README.md")
@@ -300,10 +300,10 @@ def fetched_card(name: str, revision: str) -> Path | None:
     except ModuleNotFoundError:  # of the extra `train`, and a card is shown without it
         return None
     try:
-        found = try_to_load_from_cache(name, "README.md", revision=revision)
+        path = try_to_load_from_cache(name, "README.md", revision=revision)
     except HFValidationError:
-        found = None
-    return Path(found) if isinstance(found, str) else None
+        path = None
+    return Path(path) if isinstance(path, str) else None
 
 
 def of_card(card: Path | None) -> str | None:
@@ -316,10 +316,10 @@ def of_card(card: Path | None) -> str | None:
     if before.strip():
         return None
     try:
-        found = yaml.safe_load(rest.partition("\n---")[0])
+        fields = yaml.safe_load(rest.partition("\n---")[0])
     except yaml.YAMLError:
         return None
-    names = found if isinstance(found, dict) else {}
+    names = fields if isinstance(fields, dict) else {}
     stated = names.get("license")
     stated = names.get("license_name", stated) if stated == "other" else stated
     return stated if isinstance(stated, str) else None
@@ -354,8 +354,8 @@ def text(value: object) -> Markup:
     """A value on one line that reads as it is written, anywhere in a paragraph or a table."""
     if isinstance(value, Markup):
         return value
-    escaped = SPECIAL.sub(lambda found: "\\" + found[0], one_line(value))
-    return Markup(BLOCK.sub(lambda found: found[0] + "\\", escaped))
+    escaped = SPECIAL.sub(lambda match: "\\" + match[0], one_line(value))
+    return Markup(BLOCK.sub(lambda match: match[0] + "\\", escaped))
 
 
 def code(value: object) -> Markup:

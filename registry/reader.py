@@ -90,9 +90,9 @@ class RegistryReader:
 
     def families(self) -> list[Self]:
         """The same registry, once for each family that is in it."""
-        found = union(*(select(table.c.family) for table in (versions, aliases, events)))
+        query = union(*(select(table.c.family) for table in (versions, aliases, events)))
         with self.engine.connect() as connection:
-            names = connection.execute(found).scalars().all()
+            names = connection.execute(query).scalars().all()
         return [self._of(family) for family in sorted(names)]
 
     def __enter__(self) -> Self:
@@ -122,8 +122,8 @@ class RegistryReader:
 
     def version(self, number: int) -> AdapterVersion:
         """One version, also a deleted one. Raises InputError when none has that number."""
-        for found in self._read(AdapterVersion, self._own().where(versions.c.number == number)):
-            return found
+        for version in self._read(AdapterVersion, self._own().where(versions.c.number == number)):
+            return version
         raise InputError(
             f"{self.family} has no version {number}; see `incumbent registry versions`"
         )
@@ -239,13 +239,13 @@ class RegistryReader:
 
         It has those of its other families: they are counted where they share rows with this one.
         """
-        own = self.look_lines(all_families=True)
-        return unknown_looks(self.history(kind=LookAdopted.kind), own)
+        lines = self.look_lines(all_families=True)
+        return unknown_looks(self.history(kind=LookAdopted.kind), lines)
 
     def attempts_on(self, connection: Connection, number: int, look: int) -> int:
         """How often a look was begun."""
-        own = events_of(connection, self.family, number)
-        again = [event.detail for event in own if isinstance(event.detail, LookTakenUp)]
+        history = events_of(connection, self.family, number)
+        again = [event.detail for event in history if isinstance(event.detail, LookTakenUp)]
         return 1 + sum(detail.look == look for detail in again)
 
     def families_before(self, look: CountedLook) -> list[str]:
@@ -267,25 +267,25 @@ class RegistryReader:
         """What an adapter is in each family: the family, and the version's number; ours first."""
         query = select(versions.c.family, versions.c.number).where(versions.c.adapter == adapter)
         with self.engine.connect() as connection:
-            found = [(row.family, row.number) for row in connection.execute(query)]
-        return sorted(found, key=lambda copy: (copy[0] != self.family, copy))
+            copies = [(row.family, row.number) for row in connection.execute(query)]
+        return sorted(copies, key=lambda copy: (copy[0] != self.family, copy))
 
     def trained_on(self, adapter: Digest | None) -> WordPrints | None:
         """The prompts of the rows that an adapter was trained on, and those that it was trained
         from, as near-duplicates are told by; of the bare base none, None where no family knows.
         """
-        found: list[WordPrints] = []
+        prints: list[WordPrints] = []
         while adapter is not None:
-            own = [(self._of(family), number) for family, number in self.copies(adapter)]
-            submitted = [reader.newest_event(number, "submit") for reader, number in own]
+            copies = [(self._of(family), number) for family, number in self.copies(adapter)]
+            submitted = [reader.newest_event(number, "submit") for reader, number in copies]
             rows = {event.told(Submission).trained_on for event in submitted if event} - {None}
             if not rows:
                 return None
             kept = sorted(filter(None, rows))
-            found.extend(self.artifacts.get_record(WordPrints, digest) for digest in kept)
-            reader, number = own[0]
+            prints.extend(self.artifacts.get_record(WordPrints, digest) for digest in kept)
+            reader, number = copies[0]
             adapter = reader.version(number).adapter.parent
-        return WordPrints.joined(found)
+        return WordPrints.joined(prints)
 
     def comes_back_at(self, number: int, sealed: Callable[[], SealedSet]) -> bool:
         """Whether a look at this eval set could bring back a rolled-back version."""
@@ -356,8 +356,8 @@ class RegistryReader:
         return connection.execute(query).scalar()
 
     def newest_on(self, connection: Connection, kind: EventKind, number: int) -> Event | None:
-        own = events.c.number == number
-        return tenure.first(connection, self.family, kind, own, newest=True)
+        of_version = events.c.number == number
+        return tenure.first(connection, self.family, kind, of_version, newest=True)
 
     def event_on(self, connection: Connection, seq: int) -> Event:
         return event_of(connection.execute(select(events).where(events.c.seq == seq)).one())
@@ -368,8 +368,8 @@ class RegistryReader:
         """The eval set that a version was promoted on, or looked at before it was by force."""
         digest = promotion.told(Promotion).decision
         pins = self.artifacts.get_record(Decision, digest).pins if digest else None
-        own, before = events.c.number == promotion.version, events.c.seq < promotion.seq
-        look = tenure.first(connection, self.family, "open", own, before, newest=True)
+        of_version, before = events.c.number == promotion.version, events.c.seq < promotion.seq
+        look = tenure.first(connection, self.family, "open", of_version, before, newest=True)
         return pins.eval_set if pins else look.told(LookTaken).eval_set if look else None
 
     def _of(self, family: str) -> Self:

@@ -296,9 +296,9 @@ class Registry(RegistryReader):
         rests on a second measurement at that look.
         """
         self.roles.require("submit", self.actor)
-        own = self.version(number).adapter.files
+        adapter = self.version(number).adapter.files
         with writing(self.engine) as connection:
-            look = look_of(self, connection, own, decision, evidence)
+            look = look_of(self, connection, adapter, decision, evidence)
             made = DecisionMade(
                 decision=decision.digest,
                 evidence=evidence.digest,
@@ -574,10 +574,10 @@ class Registry(RegistryReader):
 
     def _move(self, connection: Connection, name: str, number: int | None) -> None:
         """Let an alias name a version, or nothing, inside the caller's transaction."""
-        own = (aliases.c.family == self.family) & (aliases.c.name == name)
+        alias = (aliases.c.family == self.family) & (aliases.c.name == name)
         if number is None:
-            connection.execute(delete(aliases).where(own))
-        elif not connection.execute(update(aliases).where(own).values(number=number)).rowcount:
+            connection.execute(delete(aliases).where(alias))
+        elif not connection.execute(update(aliases).where(alias).values(number=number)).rowcount:
             row = {"family": self.family, "name": name, "number": number}
             connection.execute(insert(aliases).values(row))
 

@@ -47,8 +47,8 @@ def tenure(
     connection: Connection, family: str, number: int, *where: Where
 ) -> tuple[Event | None, Event | None]:
     """The events by which a version last became champion, and ceased to be it."""
-    own = events.c.number == number
-    gained = last_move(connection, family, own, *where, kinds=GAINS)
+    of_version = events.c.number == number
+    gained = last_move(connection, family, of_version, *where, kinds=GAINS)
     return gained, move_after(connection, family, gained.seq) if gained else None
 
 
@@ -83,8 +83,8 @@ def promotions_of(connection: Connection, family: str, since: int) -> Iterator[E
     number: int | None = connection.execute(named).scalar()
     earlier: list[Where] = []
     while number is not None:
-        own = events.c.number == number
-        won = first(connection, family, "promote", own, *earlier, newest=True)
+        of_version = events.c.number == number
+        won = first(connection, family, "promote", of_version, *earlier, newest=True)
         if (
             won is None
         ):  # the alias was changed behind the events: `incumbent registry verify` tells

@@ -91,8 +91,8 @@ def standing_of_version(reader: RegistryReader, number: int) -> VersionStanding 
 
 def counts(connection: Connection, family: str) -> tuple[int, int]:
     """How many versions there are, and how many of them were deleted."""
-    own = versions.c.family == family
-    every = select(func.count()).select_from(versions).where(own)
+    of_family = versions.c.family == family
+    every = select(func.count()).select_from(versions).where(of_family)
     gone = every.where(versions.c.deleted.is_(True))
     return connection.execute(every).scalar_one(), connection.execute(gone).scalar_one()
 
@@ -112,11 +112,11 @@ def version_fields(
 
 def newest_seq(kind: EventKind) -> ScalarSelect[int]:
     """The number of the last event of a kind about a version: a step in the index."""
-    own = events.alias()
-    query = select(func.max(own.c.seq)).where(
-        own.c.family == versions.c.family,
-        own.c.number == versions.c.number,
-        own.c.kind == kind,
+    history = events.alias()
+    query = select(func.max(history.c.seq)).where(
+        history.c.family == versions.c.family,
+        history.c.number == versions.c.number,
+        history.c.kind == kind,
     )
     return query.correlate(versions).scalar_subquery()
 
@@ -155,23 +155,23 @@ def standings(where: list[ColumnElement[bool]]) -> Select[Any]:
 
 
 def conditions(family: str, chosen: VersionFilter) -> list[ColumnElement[bool]]:
-    found = [versions.c.family == family]
+    where = [versions.c.family == family]
     if chosen.verdict:
-        found.append(verdict_is(chosen.verdict))
+        where.append(verdict_is(chosen.verdict))
     if chosen.promoted is not None:
-        found.append(newest_seq("promote").is_not(None).is_(chosen.promoted))
+        where.append(newest_seq("promote").is_not(None).is_(chosen.promoted))
     if chosen.rejected is not None:
-        found.append(newest_seq("reject").is_not(None).is_(chosen.rejected))
+        where.append(newest_seq("reject").is_not(None).is_(chosen.rejected))
     if chosen.deleted is not None:
-        found.append(versions.c.deleted.is_(chosen.deleted))
+        where.append(versions.c.deleted.is_(chosen.deleted))
     if chosen.before is not None:
-        found.append(versions.c.number < chosen.before)
+        where.append(versions.c.number < chosen.before)
     if number := NUMBER.fullmatch(chosen.text.strip()):
-        found.append(versions.c.number == int(number[1]))
+        where.append(versions.c.number == int(number[1]))
     elif chosen.text.strip():
         text = as_stored(chosen.text.strip())
-        found.append(versions.c.record.icontains(text, autoescape=True))
-    return found
+        where.append(versions.c.record.icontains(text, autoescape=True))
+    return where
 
 
 def verdict_is(verdict: VerdictFilter) -> ColumnElement[bool]:
@@ -219,8 +219,8 @@ class FamilyTree(Record):
 
 def family_tree(reader: RegistryReader, limit: int | None) -> FamilyTree:
     """Raises IncumbentError for a version or an event that was changed."""
-    found = search(reader, VersionFilter(), limit=limit)
-    parents = {s.version.adapter.parent for s in found.versions} - {None}
+    matches = search(reader, VersionFilter(), limit=limit)
+    parents = {s.version.adapter.parent for s in matches.versions} - {None}
     with reading(reader.engine) as connection:
         query = select(versions.c.adapter, versions.c.number).where(
             versions.c.family == reader.family,
@@ -228,8 +228,8 @@ def family_tree(reader: RegistryReader, limit: int | None) -> FamilyTree:
         )
         numbers = {row.adapter: row.number for row in connection.execute(query)}
         moves = newest_moves(connection, reader.family)
-    members = [member(one, numbers) for one in found.versions]
-    return FamilyTree(total=found.total, members=tuple(members), moves=tuple(reversed(moves)))
+    members = [member(entry, numbers) for entry in matches.versions]
+    return FamilyTree(total=matches.total, members=tuple(members), moves=tuple(reversed(moves)))
 
 
 def member(standing: VersionStanding, numbers: dict[Digest, int]) -> FamilyMember:
@@ -305,22 +305,22 @@ def count_events(connection: Connection, family: str, chosen: EventFilter) -> in
 def event_conditions(
     connection: Connection, family: str, chosen: EventFilter
 ) -> list[ColumnElement[bool]]:
-    found = [events.c.family == family]
+    conditions = [events.c.family == family]
     if chosen.kinds:
-        found.append(events.c.kind.in_(chosen.kinds))
+        conditions.append(events.c.kind.in_(chosen.kinds))
     if chosen.without:
-        found.append(events.c.kind.not_in(chosen.without))
+        conditions.append(events.c.kind.not_in(chosen.without))
     if chosen.version is not None:
-        found.append(events.c.number == chosen.version)
+        conditions.append(events.c.number == chosen.version)
     if chosen.actor:
-        found.append(event_field(connection, "actor") == chosen.actor)
+        conditions.append(event_field(connection, "actor") == chosen.actor)
     if chosen.since:
-        found.append(event_field(connection, "at") >= chosen.since)
+        conditions.append(event_field(connection, "at") >= chosen.since)
     if chosen.until:
-        found.append(event_field(connection, "at") <= chosen.until)
+        conditions.append(event_field(connection, "at") <= chosen.until)
     if chosen.text:
-        found.append(events.c.record.icontains(as_stored(chosen.text), autoescape=True))
-    return found
+        conditions.append(events.c.record.icontains(as_stored(chosen.text), autoescape=True))
+    return conditions
 
 
 def event_field(connection: Connection, field: str) -> ColumnElement[str]:
@@ -329,8 +329,8 @@ def event_field(connection: Connection, field: str) -> ColumnElement[str]:
     # SQLite would make a number of a text that is cast to JSON; PostgreSQL needs the cast.
     sqlite = connection.dialect.name == "sqlite"
     parsed = type_coerce(text, JSON) if sqlite else cast(text, JSON)
-    found: ColumnElement[str] = parsed[field].as_string()
-    return found
+    column: ColumnElement[str] = parsed[field].as_string()
+    return column
 
 
 def as_stored(text: str) -> str:

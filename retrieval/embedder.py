@@ -44,10 +44,10 @@ class Embedder:
         """
         if not texts:
             return self.embed([""])[:0]  # which has the right d
-        found: dict[str, Floats] = {}
+        by_text: dict[str, Floats] = {}
         for some, vectors in self.embedded(texts):
-            found |= dict(zip(some, vectors, strict=True))
-        return np.stack([found[text] for text in texts])
+            by_text |= dict(zip(some, vectors, strict=True))
+        return np.stack([by_text[text] for text in texts])
 
     def embedded(self, texts: Iterable[str]) -> Iterator[tuple[Sequence[str], Floats]]:
         """Yield shards of the texts with their vectors [n, d], made on the chosen engine."""
@@ -60,7 +60,7 @@ class Embedder:
     def embed(self, texts: Sequence[str]) -> Floats:
         """The vectors of some texts, in one go [n, d]."""
         parts = self.parts(texts)
-        every = [part for own in parts for part in own]
+        every = [part for text_parts in parts for part in text_parts]
         vectors = self.model.encode(every, normalize_embeddings=True, show_progress_bar=False)
         if not np.isfinite(vectors).all():
             raise IncumbentError(f"{self.pin} makes embeddings that are not finite: choose another")
@@ -76,10 +76,10 @@ class Embedder:
         read = [excerpts(text) for text in texts]
         limit = tokens_read(self.model)
         long = [i for i, text in enumerate(read) if limit and len(text.encode()) > limit]
-        found = [[text] for text in read]
+        pieces = [[text] for text in read]
         for i in long:
-            found[i] = cut(read[i], self.model.tokenizer, limit)
-        return found
+            pieces[i] = cut(read[i], self.model.tokenizer, limit)
+        return pieces
 
     @cached_property
     def model(self) -> Any:
@@ -236,8 +236,8 @@ class Embeddings(Embedder):
         vectors = np.empty((0, 0), dtype=np.float32)
         for start in range(0, len(keys), CHUNK):
             part = keys[start : start + CHUNK]
-            found = dict(self._select(connection, "text, vector", part))
-            stored = np.frombuffer(b"".join(found[key] for key in part), dtype=STORED)
+            by_key = dict(self._select(connection, "text, vector", part))
+            stored = np.frombuffer(b"".join(by_key[key] for key in part), dtype=STORED)
             rows = stored.astype(np.float32).reshape(len(part), -1)
             if start == 0:
                 vectors = np.empty((len(keys), rows.shape[1]), dtype=np.float32)

@@ -65,16 +65,14 @@ class Retriever:
         weights = word_weights(passages)
         if embed is None or not passages:
             return cls(passages, weights)
-        vectors = embed([one.text for one in passages])
+        vectors = embed([passage.text for passage in passages])
         return cls(passages, weights, as_kept(vectors).astype(np.float32), embed)
 
     def find(self, question: str, k: int, exclude: Collection[str] = ()) -> list[EvidencePassage]:
         """The k passages that fit best, the best first; fewer where fewer share a word with the
         question, or there are not more. None has an id of `exclude`.
         """
-        left_out = (
-            [i for i, one in enumerate(self.passages) if one.id in exclude] if exclude else []
-        )
+        left_out = [i for i, p in enumerate(self.passages) if p.id in exclude] if exclude else []
         rankings = [ranking(scores, left_out) for scores in self.scores(question)]
         return [self.passages[i] for i in fused(rankings)[:k]]
 
@@ -121,14 +119,14 @@ def word_weights(passages: Sequence[EvidencePassage]) -> "BM25 | None":
     """
     from bm25s import BM25  # as in `load`
 
-    texts = [stems(one.text) for one in passages]
+    texts = [stems(passage.text) for passage in passages]
     places = {stem: i for i, stem in enumerate(sorted({stem for text in texts for stem in text}))}
     if not places:
         return None
-    found = BM25()
+    weights = BM25()
     ids = [[places[stem] for stem in text] for text in texts]
-    found.index((ids, places), create_empty_token=False, show_progress=False)
-    return found
+    weights.index((ids, places), create_empty_token=False, show_progress=False)
+    return weights
 
 
 def stems(text: str) -> list[str]:
@@ -148,8 +146,8 @@ def stemmer() -> "PorterStemmer":
 def stem_of(word: str) -> str:
     if len(word) <= SHORT or not word.isascii() or not word.isalpha():
         return word
-    found: str = stemmer().stem(word)
-    return found
+    stem: str = stemmer().stem(word)
+    return stem
 
 
 # --- ranks ----------------------------------------------------------------------------------------
@@ -173,8 +171,8 @@ def ranking(scores: Vectors, left_out: Sequence[int] = ()) -> list[int]:
 def fused(rankings: Sequence[Sequence[int]]) -> list[int]:
     """Places by the sum of 1 / (60 + rank) over the lists that name them, ranks from 1."""
     sums: dict[int, float] = {}
-    for one in rankings:
-        for rank, place in enumerate(one, start=1):
+    for places in rankings:
+        for rank, place in enumerate(places, start=1):
             sums[place] = sums.get(place, 0.0) + 1 / (FUSED + rank)
     return sorted(sums, key=lambda place: (-sums[place], place))
 
@@ -211,8 +209,8 @@ class OpenIndex(NamedTuple):
         Where no passage has a word of it, the first ones there are: asked without any, a model
         would answer from what it has learnt, and with these it says that it does not know.
         """
-        found = self.retriever.find(question, self.settings.shown)
-        return tuple(found or self.retriever.passages[: self.settings.shown])
+        passages = self.retriever.find(question, self.settings.shown)
+        return tuple(passages or self.retriever.passages[: self.settings.shown])
 
 
 def write_index(
@@ -251,7 +249,7 @@ def kept_vectors(pin: ModelPin) -> Embeddings:
 
 def cost_of(passages: Sequence[EvidencePassage], embedder: ModelPin) -> str | None:
     """What embedding takes, before it starts, and how to do without; None where it is little."""
-    new = kept_vectors(embedder).count_new([one.text for one in passages])
+    new = kept_vectors(embedder).count_new([passage.text for passage in passages])
     if new < WORTH_SAYING:
         return None
     minutes = counted(-(-new // A_MINUTE), "minute")
@@ -311,5 +309,5 @@ class PromptRoom:
         if self.tokenizer is None:
             return True
         texts = [turn.content for turn in turns]
-        found = self.tokenizer.encode_batch(texts, add_special_tokens=False)
-        return around + sum(len(one.ids) for one in found) <= room
+        encodings = self.tokenizer.encode_batch(texts, add_special_tokens=False)
+        return around + sum(len(encoding.ids) for encoding in encodings) <= room

@@ -143,7 +143,7 @@ def why_undeployed(traffic: ChampionTraffic) -> str:
 
 def silent(lines: Sequence[SchedulerLine]) -> Iterator[Duty]:
     """The scheduler that was seen last, where none lives."""
-    if lines and not any(one.alive for one in lines):
+    if lines and not any(line.alive for line in lines):
         yield Duty(
             kind="scheduler",
             text=f"No scheduler has been seen since {readable(lines[0].seen)}",
@@ -155,9 +155,9 @@ def silent(lines: Sequence[SchedulerLine]) -> Iterator[Duty]:
 
 def waiting_data(waiting: Waiting) -> Iterator[Duty]:
     """What waits in the data, each kind in a line."""
-    for count, one, several, place in data_counts(waiting):
+    for count, single, several, place in data_counts(waiting):
         if count:
-            text = f"{count:,} {one if count == 1 else several}"
+            text = f"{count:,} {single if count == 1 else several}"
             yield Duty(kind="data", text=text, link=f"/data/{place}", action="Open")
 
 
@@ -189,9 +189,9 @@ def data_counts(waiting: Waiting) -> tuple[tuple[int, str, str, str], ...]:
 
 def sealed_votes(reader: RegistryReader, open_ones: Sequence[OpenVotes]) -> Iterator[Duty]:
     """The challengers whose decision waits for votes, for the reader's actor."""
-    for one in open_ones:
-        if one.part == "sealed" and one.needed:
-            yield sealed_task(one, is_open=is_open_to_actor(reader, one))
+    for votes in open_ones:
+        if votes.part == "sealed" and votes.needed:
+            yield sealed_task(votes, is_open=is_open_to_actor(reader, votes))
 
 
 def sealed_task(one: OpenVotes, *, is_open: bool) -> Duty:
@@ -209,8 +209,8 @@ def dev_votes(reader: RegistryReader, open_ones: Sequence[OpenVotes]) -> Iterato
     """All dev sheets in one line: every version has one. It leads to the newest that the reader's
     actor can vote on; without any there is no line.
     """
-    there = [one for one in open_ones if one.part == "dev" and one.needed]
-    mine = next((one.version for one in there if is_open_to_actor(reader, one)), None)
+    there = [votes for votes in open_ones if votes.part == "dev" and votes.needed]
+    mine = next((votes.version for votes in there if is_open_to_actor(reader, votes)), None)
     if mine is not None:
         yield Duty(
             kind="dev_votes",

@@ -232,11 +232,11 @@ def show_deliveries(
     request: Request, site: TheSite, person: ThePerson, before: Before = None, state: State = None
 ) -> HTMLResponse:
     """The notices and every try to deliver them."""
-    found = read_deliveries(site, person, before, state)
+    deliveries = read_deliveries(site, person, before, state)
     return page(
         request,
         "deliveries.html",
-        found=found,
+        found=deliveries,
         states=list(NoticeState),
         chosen=state,
         alive=bool(living(site.opened.engine)),

@@ -131,8 +131,8 @@ class PageServer:
 
     @property
     def gate(self) -> AccessControl:
-        found: AccessControl = self.app.state.gate
-        return found
+        gate: AccessControl = self.app.state.gate
+        return gate
 
     @property
     def address(self) -> str:

@@ -131,14 +131,14 @@ def step(reader: RegistryReader, move: Event) -> ChampionChange:
 
 
 def differences(measured: Measured) -> dict[str, VersionDifference]:
-    return {metric: central(found) for metric, found in measured.items()}
+    return {metric: central(evidence) for metric, evidence in measured.items()}
 
 
 def metrics(
     reader: RegistryReader, moves: Sequence[Event], steps: Sequence[ChampionChange]
 ) -> tuple[str, ...]:
     """Those that gated the newest promotion; all that were measured where no policy says it."""
-    measured = dict.fromkeys(metric for one in steps for metric in one.differences)
+    measured = dict.fromkeys(metric for change in steps for metric in change.differences)
     decisions = (m.detail.decision for m in moves if isinstance(m.detail, Promotion))
     newest = next(filter(None, decisions), None)
     gating = gated_by(reader, newest) if newest else ()
@@ -177,40 +177,40 @@ def panel(metric: str, steps: Sequence[ChampionChange]) -> Panel:
 
 
 def mark(metric: str, step: ChampionChange, x: float, up: Axis) -> Mark:
-    found = step.differences.get(metric)
+    gain = step.differences.get(metric)
     return Mark(
         x=x,
-        y=up.at(found.diff if found else 0),
+        y=up.at(gain.diff if gain else 0),
         label=title(metric, step),
-        shape="cross" if step.how in ("rollback", "withdraw") else "dot" if found else "ring",
+        shape="cross" if step.how in ("rollback", "withdraw") else "dot" if gain else "ring",
         tone=tone(metric, step),
-        reach=(up.at(found.upper), up.at(found.lower)) if found else None,
+        reach=(up.at(gain.upper), up.at(gain.lower)) if gain else None,
         name=f"v{step.version}" if step.version else "base",
     )
 
 
 def reach(metric: str, steps: Sequence[ChampionChange]) -> tuple[float, float]:
     """The ends of the axis: all intervals and zero are in it."""
-    found = [step.differences[metric] for step in steps if metric in step.differences]
-    low = min([0.0, *(one.lower for one in found), *(one.diff for one in found)])
-    high = max([0.0, *(one.upper for one in found), *(one.diff for one in found)])
+    gains = [step.differences[metric] for step in steps if metric in step.differences]
+    low = min([0.0, *(gain.lower for gain in gains), *(gain.diff for gain in gains)])
+    high = max([0.0, *(gain.upper for gain in gains), *(gain.diff for gain in gains)])
     return (low, high) if high > low else (low - 1, high + 1)
 
 
 def tone(metric: str, step: ChampionChange) -> str:
-    found = step.differences.get(metric)
-    if found and found.lower > 0:
+    gain = step.differences.get(metric)
+    if gain and gain.lower > 0:
         return "good"
-    return "bad" if found and found.upper < 0 else "soft"
+    return "bad" if gain and gain.upper < 0 else "soft"
 
 
 def title(metric: str, step: ChampionChange) -> str:
     """What a mark says, for those who hear the page too."""
-    day, found = step.at[:10], step.differences.get(metric)
+    day, gain = step.at[:10], step.differences.get(metric)
     if step.how == "rollback":
         return f"{day}: rolled back to v{step.version}"
     if step.how == "withdraw":
         return f"{day}: v{step.displaced} withdrawn"
-    if found is None:
+    if gain is None:
         return f"{day}: v{step.version} promoted, {metric} not measured"
-    return f"{day}: v{step.version} {found.diff:+.3f} ({found.lower:+.3f} to {found.upper:+.3f})"
+    return f"{day}: v{step.version} {gain.diff:+.3f} ({gain.lower:+.3f} to {gain.upper:+.3f})"

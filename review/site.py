@@ -25,11 +25,11 @@ class Site:
 
     def registry(self, actor: str) -> Registry:
         """The registry in somebody's name, with the rules of now."""
-        own = copy(self.opened)
-        own.actor = actor
+        registry = copy(self.opened)
+        registry.actor = actor
         rules = self.rules.now()
-        own.roles, own.four_eyes = rules.roles, rules.four_eyes
-        return own
+        registry.roles, registry.four_eyes = rules.roles, rules.four_eyes
+        return registry
 
     @property
     def family(self) -> str:
@@ -37,8 +37,8 @@ class Site:
 
 
 def site_of(request: Request) -> Site:
-    found: Site = request.app.state.site
-    return found
+    site: Site = request.app.state.site
+    return site
 
 
 TheSite = Annotated[Site, Depends(site_of)]
@@ -71,8 +71,8 @@ class Person:
 
 def person_of(request: Request) -> Person:
     """Whom the access middleware found; without one no route is reached."""
-    found: Person = request.state.person
-    return found
+    person: Person = request.state.person
+    return person
 
 
 def is_name(text: str) -> bool:

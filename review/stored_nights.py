@@ -78,7 +78,7 @@ def nights_up_to(engine: Engine, family: str, day: date) -> tuple[Night, ...]:
     """A day's night, if it has a verdict, behind those that a chart shows before it."""
     first = day - min(SHOWN, day - date.min)
     kept = reversed(nights_between(engine, family, first, day))
-    return tuple(night for one in kept if (night := one.verdict))
+    return tuple(night for entry in kept if (night := entry.verdict))
 
 
 def newest_lines(engine: Engine, family: str, limit: int) -> tuple[NightLine, ...]:
@@ -204,8 +204,8 @@ def year_of(number: int, lines: Sequence[NightLine]) -> Year:
 
 
 def month_of(first: date, known: Mapping[date, NightLine]) -> Month:
-    own = [line for day, line in sorted(known.items()) if day.month == first.month]
-    return Month(first, left(first), own)
+    lines = [line for day, line in sorted(known.items()) if day.month == first.month]
+    return Month(first, left(first), lines)
 
 
 def left(day: date) -> int:
@@ -307,9 +307,9 @@ def rows_on(topic: Topic, queue: Path, accepted: Collection[str] = ()) -> TopicR
     read.
     """
     tasks = [data for data in read_queue(queue) if data.prompt_text not in accepted]
-    own = [row for row in rows_of(tasks, topic) if row.shared or shown_for(topic, row.prompt)]
-    own.sort(key=lambda row: (not shown_for(topic, row.prompt), -len(row.shared), row.place))
-    return TopicRows(rows=tuple(own), others=len(tasks) - len(own))
+    rows = [row for row in rows_of(tasks, topic) if row.shared or shown_for(topic, row.prompt)]
+    rows.sort(key=lambda row: (not shown_for(topic, row.prompt), -len(row.shared), row.place))
+    return TopicRows(rows=tuple(rows), others=len(tasks) - len(rows))
 
 
 def read_queue(queue: Path) -> Sequence[Data]:

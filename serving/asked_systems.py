@@ -81,12 +81,12 @@ async def ask_all(
             key = digest_json({"url": larger.url, "item": row.id, "body": request.body()})
             place = home() / "serving" / "larger" / f"{key}.json"
             if place.exists():
-                found = TimedAnswer.read(place)
+                answer = TimedAnswer.read(place)
             else:
-                found = await ask(server, row, request)
-                found.write(place)
+                answer = await ask(server, row, request)
+                answer.write(place)
             bar.advance()
-            return found
+            return answer
 
         async with server:
             return await ask_together(kept_or_asked, rows, AT_A_TIME)
@@ -121,10 +121,10 @@ class AskedSystem:
 def champion() -> AdapterVersion:
     """Raises InputError where there is none."""
     with RegistryReader.here() as registry:
-        found = registry.champion()
-    if found is None:
+        version = registry.champion()
+    if version is None:
         raise InputError("there is no champion yet: `incumbent run` makes a challenger")
-    return found
+    return version
 
 
 def dev_items(most: int, contestant: Contestant | None = None) -> list[Row]:
@@ -165,10 +165,10 @@ def ask_systems(
         timed = ask_larger(larger, asked_with(items, contestant), contestant, load(Decoding))
         yield AskedSystem(
             larger.model,
-            [one.answer for one in timed],
+            [reply.answer for reply in timed],
             None,  # the machine is not ours, and others may use it at the same time
             larger.prices,
-            latencies=[one.seconds for one in timed],
+            latencies=[reply.seconds for reply in timed],
         )
 
 

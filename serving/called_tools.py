@@ -51,15 +51,17 @@ def conversation(turns: Sequence[Fields]) -> list[Message]:
     """Messages of a request, with their calls. Raises ValueError for calls that are none, and for a
     result without a call.
     """
-    found = [turn_of(number, turn) for number, turn in enumerate(turns, start=1)]
-    if why := unanswered((one.role, one.tool_calls or (), one.tool_call_id) for one in found):
+    messages = [turn_of(number, turn) for number, turn in enumerate(turns, start=1)]
+    if why := unanswered(
+        (message.role, message.tool_calls or (), message.tool_call_id) for message in messages
+    ):
         raise ValueError(why)
-    return found
+    return messages
 
 
 def turn_of(number: int, turn: Fields) -> Message:
-    said, role = turn.get("content") or "", turn["role"]
-    text = said if isinstance(said, str) else "".join(part["text"] for part in said)
+    content, role = turn.get("content") or "", turn["role"]
+    text = content if isinstance(content, str) else "".join(part["text"] for part in content)
     calls = [call_of(number, call) for call in turn.get("tool_calls") or ()]
     result = {key: turn.get(key) for key in ("tool_call_id", "name") if role == "tool"}
     fields = {"role": ROLES.get(role, role), "content": text, "tool_calls": calls or None}
@@ -74,8 +76,8 @@ def turn_of(number: int, turn: Fields) -> Message:
 
 def call_of(number: int, call: Fields) -> dict[str, Any]:
     """A call without fields that clients add, such as its place."""
-    own = call.get("function")
-    function = own if isinstance(own, dict) else {}
+    raw = call.get("function")
+    function = raw if isinstance(raw, dict) else {}
     arguments = function.get("arguments")
     if isinstance(arguments, str) and len(arguments) > MOST_ARGUMENTS:
         raise ValueError(
@@ -161,11 +163,11 @@ class AnswerReader:
         if self.begun:
             return ""
         text = self.waiting + more
-        found = MAY_BEGIN.search(text, partial=True)
-        while found and found.partial and len(text) - found.start() > LONGEST:
-            found = MAY_BEGIN.search(text, found.start() + 1, partial=True)
-        start = found.start() if found else len(text)
-        self.begun = found is not None and not found.partial
+        match = MAY_BEGIN.search(text, partial=True)
+        while match and match.partial and len(text) - match.start() > LONGEST:
+            match = MAY_BEGIN.search(text, match.start() + 1, partial=True)
+        start = match.start() if match else len(text)
+        self.begun = match is not None and not match.partial
         self.shown += start
         self.waiting = text[start:]
         return text[:start]
@@ -198,7 +200,7 @@ class CallsInAnswer:
     def told(self, body: Body, *, stream: bool) -> Iterator[Body]:
         """A whole answer, or the chunks that one of a stream becomes; none of what must wait."""
         choices = body.get("choices")
-        if not isinstance(choices, list) or not all(isinstance(one, dict) for one in choices):
+        if not isinstance(choices, list) or not all(isinstance(choice, dict) for choice in choices):
             yield body
         elif not stream:
             yield {**body, "choices": list(map(self.whole, choices))}
@@ -218,10 +220,10 @@ class CallsInAnswer:
 
     def whole(self, choice: dict[str, Any]) -> Fields:
         message = fields_of(choice, "message")
-        said = message.get("content")
-        if not isinstance(said, str) or message.get("tool_calls"):
+        content = message.get("content")
+        if not isinstance(content, str) or message.get("tool_calls"):
             return choice
-        words, calls = AnswerReader(self.several, self.schemas, [said]).rest()
+        words, calls = AnswerReader(self.several, self.schemas, [content]).rest()
         if not calls:
             return choice
         told = {**message, "content": words or None, "tool_calls": calls}
@@ -229,13 +231,13 @@ class CallsInAnswer:
 
     def parts(self, choice: dict[str, Any]) -> Iterator[Fields]:
         delta, reason = fields_of(choice, "delta"), choice.get("finish_reason")
-        said = delta.get("content")
+        content = delta.get("content")
         number = choice.get("index") if isinstance(choice.get("index"), int) else 0
         reader = self.readers.setdefault(number, AnswerReader(self.several, self.schemas))
-        if said and isinstance(said, str):
-            delta = {**delta, "content": reader.words(said)}
+        if content and isinstance(content, str):
+            delta = {**delta, "content": reader.words(content)}
         # One with words that wait, and nothing else, waits whole.
-        if delta.get("content") or delta.keys() - {"content"} or not (said or reason):
+        if delta.get("content") or delta.keys() - {"content"} or not (content or reason):
             yield {**choice, "delta": delta, "finish_reason": None}
         if reason is None:
             return
@@ -247,8 +249,8 @@ class CallsInAnswer:
 
 
 def fields_of(choice: dict[str, Any], name: str) -> dict[str, Any]:
-    found = choice.get(name)
-    return found if isinstance(found, dict) else {}
+    fields = choice.get(name)
+    return fields if isinstance(fields, dict) else {}
 
 
 def deltas_of(calls: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:

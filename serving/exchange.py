@@ -48,8 +48,8 @@ def deployment_of(version: AdapterVersion) -> Deployment:
 
 def version_in(name: str, family: str) -> int | None:
     """The version that a loaded adapter's name tells; None: it is none of this family's."""
-    found = re.fullmatch(rf"{re.escape(family)}-v([1-9]\d*)-[0-9a-f]{{{DIGITS}}}", name)
-    return int(found[1]) if found else None
+    match = re.fullmatch(rf"{re.escape(family)}-v([1-9]\d*)-[0-9a-f]{{{DIGITS}}}", name)
+    return int(match[1]) if match else None
 
 
 # --- exchange -------------------------------------------------------------------------------------

@@ -307,8 +307,8 @@ def for_callers(state: dict[str, Any]) -> dict[str, Any]:
     """Which digest answers; without the system prompt, and what replicas are called and say."""
     deployed = state["deployed"]
     named = {name: deployed[name] for name in ("version", "name")} if deployed else None
-    own = {name: state[name] for name in ("family", "champion", "adapter", "experiments")}
-    return {**own, "deployed": named}
+    fields = {name: state[name] for name in ("family", "champion", "adapter", "experiments")}
+    return {**fields, "deployed": named}
 
 
 async def alive(_: Request) -> Response:

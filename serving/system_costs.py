@@ -109,8 +109,8 @@ def report_of(
         judged_by=judging(policy, [name for name in better if name in values[0]]),
         better={name: way for name, way in better.items() if name in values[0]},
         systems=tuple(
-            figures(system, own, values[0] if i else {}, groups, better, policy.alpha)
-            for i, (system, own) in enumerate(zip(asked, values, strict=True))
+            figures(system, scores, values[0] if i else {}, groups, better, policy.alpha)
+            for i, (system, scores) in enumerate(zip(asked, values, strict=True))
         ),
     )
 
@@ -122,13 +122,15 @@ def values_of(
     better: Mapping[str, Better],
 ) -> Values:
     """The mean over several answers to an item. A scorer that lacks what it reads is left out."""
-    drawn = score_samples([one for one in scorers if one.can_read(answers)], items, answers)
-    found: dict[str, list[float | None]] = {}
+    drawn = score_samples(
+        [scorer for scorer in scorers if scorer.can_read(answers)], items, answers
+    )
+    values: dict[str, list[float | None]] = {}
     for name in (name for name in better if name in drawn[0].values):
         unread = {i for scores in drawn for i in scores.unread.get(name, ())}
         means = np.mean([scores.values[name] for scores in drawn], axis=0).tolist()
-        found[name] = [None if i in unread else mean for i, mean in enumerate(means)]
-    return found
+        values[name] = [None if i in unread else mean for i, mean in enumerate(means)]
+    return values
 
 
 def judging(policy: Policy, names: Sequence[str]) -> tuple[str, ...]:
@@ -166,14 +168,14 @@ def figures(
         p95=float(np.quantile(times, 0.95)) if len(times) else None,
         money=money(used, system.seconds, system.prices),
         quality={name: mean for name, mean in quality.items() if mean},
-        against={name: found for name, found in against.items() if found},
+        against={name: change for name, change in against.items() if change},
     )
 
 
 def mean_of(values: Sequence[float | None], groups: Sequence[str], alpha: float) -> Mean | None:
     """None where too few items were measured."""
-    found = interval(list(values), groups, alpha)
-    return Mean(mean=found[0], low=found[1], high=found[2], items=found[3]) if found else None
+    band = interval(list(values), groups, alpha)
+    return Mean(mean=band[0], low=band[1], high=band[2], items=band[3]) if band else None
 
 
 def difference(
@@ -189,11 +191,9 @@ def difference(
         None if a is None or b is None else sign * (a - b)
         for a, b in zip(values, adapters, strict=True)
     ]
-    found = interval(apart, groups, alpha)
+    band = interval(apart, groups, alpha)
     return (
-        SystemDifference(diff=found[0], low=found[1], high=found[2], items=found[3])
-        if found
-        else None
+        SystemDifference(diff=band[0], low=band[1], high=band[2], items=band[3]) if band else None
     )
 
 
@@ -204,8 +204,8 @@ def interval(
     there = [(v, group) for v, group in zip(values, groups, strict=True) if v is not None]
     if len({group for _, group in there}) < 2:
         return None
-    found = paired(np.array([v for v, _ in there]), [group for _, group in there])
-    return found.diff, *bounds(found.diff, found.se, found.df, alpha), found.n
+    estimate = paired(np.array([v for v, _ in there]), [group for _, group in there])
+    return estimate.diff, *bounds(estimate.diff, estimate.se, estimate.df, alpha), estimate.n
 
 
 # --- compare costs --------------------------------------------------------------------------------
@@ -237,8 +237,8 @@ def compare_costs(
 
 def sentences(report: CostReport) -> list[str]:
     adapter, *others = report.systems
-    found = [beside(report, adapter, other) for other in others]
-    return [*found, *equal_quality(report), *unmeasured(report)]
+    lines = [beside(report, adapter, other) for other in others]
+    return [*lines, *equal_quality(report), *unmeasured(report)]
 
 
 def beside(report: CostReport, adapter: SystemCost, other: SystemCost) -> str:
@@ -251,10 +251,10 @@ def in_quality(report: CostReport, other: SystemCost) -> str:
     """What the differences of the judged metrics are; of the adapter, so with the signs turned."""
     told = []
     for name in report.judged_by:
-        if found := other.against.get(name):
-            word = {"better": "worse", "worse": "better"}.get(found.verdict, found.verdict)
-            low, high = -found.high, -found.low
-            told.append(f"{name} {-found.diff:+.3f} [{low:+.3f}, {high:+.3f}], {word}")
+        if change := other.against.get(name):
+            word = {"better": "worse", "worse": "better"}.get(change.verdict, change.verdict)
+            low, high = -change.high, -change.low
+            told.append(f"{name} {-change.diff:+.3f} [{low:+.3f}, {high:+.3f}], {word}")
     return "; ".join(told) or "quality not compared"
 
 
@@ -262,13 +262,14 @@ def equal_quality(report: CostReport) -> Iterator[str]:
     """How many examples the base needs for the adapter's quality, of those that were tried."""
     adapter, *others = report.systems
     tried = sorted(
-        (one for one in others if one.shots is not None), key=lambda system: system.shots or 0
+        (system for system in others if system.shots is not None),
+        key=lambda system: system.shots or 0,
     )
-    enough = [one for one in tried if not shown_worse(report, one)]
+    enough = [system for system in tried if not shown_worse(report, system)]
     if not tried:
         return
     if not enough:
-        counts = ", ".join(str(one.shots) for one in tried)
+        counts = ", ".join(str(system.shots) for system in tried)
         yield (
             f"no number of examples that was tried ({counts}) brings the base to the quality of "
             f"{report.champion}: there is no price of the base at equal quality"
@@ -283,8 +284,8 @@ def equal_quality(report: CostReport) -> Iterator[str]:
 
 
 def shown_worse(report: CostReport, other: SystemCost) -> bool:
-    found = (other.against.get(name) for name in report.judged_by)
-    return any(one is not None and one.verdict == "worse" for one in found)
+    changes = (other.against.get(name) for name in report.judged_by)
+    return any(change is not None and change.verdict == "worse" for change in changes)
 
 
 def unmeasured(report: CostReport) -> Iterator[str]:
@@ -295,7 +296,7 @@ def unmeasured(report: CostReport) -> Iterator[str]:
         "tokens and seconds are means of one answer; seconds are the machine's, which makes "
         "several answers side by side"
     )
-    if any(one.latency is not None for one in report.systems):
+    if any(system.latency is not None for system in report.systems):
         yield (
             "of a model behind a server, seconds are from a request to its answer, and tokens are "
             "counted by its own tokenizer: neither says what the adapter's do, but the money does"
@@ -304,16 +305,16 @@ def unmeasured(report: CostReport) -> Iterator[str]:
 
 def cost_of(system: SystemCost) -> AnswerCost:
     """The cost without a latency: what a request waited is not what a machine computed."""
-    own = {name: getattr(system, name) for name in ("prompt", "answer", "seconds", "money")}
-    return AnswerCost(system=system.name, **own)
+    figures = {name: getattr(system, name) for name in ("prompt", "answer", "seconds", "money")}
+    return AnswerCost(system=system.name, **figures)
 
 
 def rows_of_table(report: CostReport) -> tuple[list[str], list[list[str]]]:
     """The columns, numbers with a leading ">", and a row for each system."""
-    timed = any(one.latency is not None for one in report.systems)
+    timed = any(system.latency is not None for system in report.systems)
     columns = ["system", ">prompt", ">answer", ">s", *([">p50", ">p95"] if timed else [])]
     columns += [">per 1,000", *(f">{name}" for name in report.judged_by)]
-    return columns, [cells(report, one, timed=timed) for one in report.systems]
+    return columns, [cells(report, system, timed=timed) for system in report.systems]
 
 
 def cells(report: CostReport, one: SystemCost, *, timed: bool) -> list[str]:

@@ -117,8 +117,8 @@ def start_here(params: AdapterParams, folder: Path) -> TrainingStart:
         if version is None:
             return TrainingStart()
         release(registry, version.number)
-        if (own := version.adapter.base).weights != base.weights:
-            stands = f"{version.label} stands on {own}, the project on {base}"
+        if (setting := version.adapter.base).weights != base.weights:
+            stands = f"{version.label} stands on {setting}, the project on {base}"
             raise misfit("base.model", f"{stands}: keep that base")
         registry.artifacts.copy(version.adapter.files, folder)
         # Made with other settings of LoRA, its weights would not fit, or mean something else.

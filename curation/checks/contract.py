@@ -91,12 +91,12 @@ class Contract(Settings):
 
 def check(tables: Tables, contract: Contract) -> tuple[Check, ...]:
     """Check tables with an `id` column against a contract, one Check per expectation, in order."""
-    found: dict[str, Check] = {}
+    checks: dict[str, Check] = {}
     for of in get_args(Of):
-        own = [one for one in contract.checks if one.of == of]
-        if own:
-            found |= checked(getattr(tables, of), own, tables.notes)
-    return tuple(found[expectation.name] for expectation in contract.checks)
+        expectations = [expectation for expectation in contract.checks if expectation.of == of]
+        if expectations:
+            checks |= checked(getattr(tables, of), expectations, tables.notes)
+    return tuple(checks[expectation.name] for expectation in contract.checks)
 
 
 def checked(
@@ -106,7 +106,7 @@ def checked(
     crash a failure, so each result is read for itself.
     """
     results = validated(table, expectations)
-    return {one.name: to_check(one, results[one.name], table, notes) for one in expectations}
+    return {e.name: to_check(e, results[e.name], table, notes) for e in expectations}
 
 
 def validated(
@@ -120,7 +120,7 @@ def validated(
         .add_batch_definition_whole_dataframe("all")
     )
     # One by one, each would have the context write all that came before it anew.
-    suite = gx.ExpectationSuite("contract", expectations=[one.build() for one in expectations])
+    suite = gx.ExpectationSuite("contract", expectations=[e.build() for e in expectations])
     outcome = whole.get_batch({"dataframe": table}).validate(
         suite,
         result_format={
@@ -138,9 +138,9 @@ def to_check(
     table: pd.DataFrame,
     notes: Mapping[str, str],
 ) -> Check:
-    found: dict[str, Any] = result.result or {}
+    details: dict[str, Any] = result.result or {}
     column = expectation.arguments.get("column")
-    failing = tuple(str(index["id"]) for index in found.get("unexpected_index_list") or ())
+    failing = tuple(str(index["id"]) for index in details.get("unexpected_index_list") or ())
     unmeasured = unseen(table, column)
     if column in notes and unmeasured:
         seen = ""  # the note says why nothing was looked at
@@ -149,7 +149,7 @@ def to_check(
     elif expectation.of == "dataset":
         seen, failing = measured(table, column), ()
     else:
-        seen = observed(found, expectation.of)
+        seen = observed(details, expectation.of)
         seen += faults(table, column, failing) if column in TOLD else ""
         least = expectation.arguments.get("min_value")
         if expectation.of == "slices" and failing and isinstance(least, int):
@@ -307,9 +307,9 @@ class RowGate:
         ids = [row.id for row in texts.rows]
         clash = refusal_reasons(ids, conflicting, "another answer to the prompt")
         table = pd.DataFrame({"id": ids, "conflict_refused": clash})
-        found = self.refused(table) if conflicting else {}
-        found |= self.leaking(texts, accepted)
-        return {name: why for name, why in found.items() if name in accepted}
+        reasons = self.refused(table) if conflicting else {}
+        reasons |= self.leaking(texts, accepted)
+        return {name: why for name, why in reasons.items() if name in accepted}
 
     def leaking(self, texts: RowTexts, accepted: Collection[str]) -> dict[str, str]:
         """Why training rows are refused that ask what an item asks; where it is no accepted row
@@ -318,34 +318,34 @@ class RowGate:
         items = [texts.rows[i] for i in eval_places(texts)]
         table = pd.DataFrame({"id": [row.id for row in texts.rows]})
         table["leak"] = leaks(texts, [item.prompt_text for item in items], aside=self.aside)
-        found = self.refused(table[table["leak"] != NONE])
-        others = [row.prompt_text for row in texts.rows if row.id in found.keys() - accepted]
-        why = next((found[name] for name in found if name not in accepted), "")
+        reasons = self.refused(table[table["leak"] != NONE])
+        others = [row.prompt_text for row in texts.rows if row.id in reasons.keys() - accepted]
+        why = next((reasons[name] for name in reasons if name not in accepted), "")
         for item in items:
             if item.id in accepted and asking_alike(others, [item.prompt_text]):
-                found[item.id] = why
-        return found
+                reasons[item.id] = why
+        return reasons
 
     def refused(self, table: pd.DataFrame) -> dict[str, str]:
         """The first critical check of one of the table's columns that a row fails, by the
         row's id.
         """
         # Those that are critical, and about what one row of the table has in a column.
-        own = [
-            one
-            for one in self.contract.checks
-            if one.severity is Severity.CRITICAL
-            and one.of == "rows"
-            and one.arguments.get("column") in [*table.columns]
-            and not one.expectation.endswith("_unique")
+        critical = [
+            expectation
+            for expectation in self.contract.checks
+            if expectation.severity is Severity.CRITICAL
+            and expectation.of == "rows"
+            and expectation.arguments.get("column") in [*table.columns]
+            and not expectation.expectation.endswith("_unique")
         ]
-        if not own or table.empty:
+        if not critical or table.empty:
             return {}
-        found: dict[str, str] = {}
-        for check in checked(table, own, {}).values():
+        reasons: dict[str, str] = {}
+        for check in checked(table, critical, {}).values():
             for name in unexcused(check, self.waivers):
-                found.setdefault(name, f'{REFUSED}: "{check.name}"')
-        return found
+                reasons.setdefault(name, f'{REFUSED}: "{check.name}"')
+        return reasons
 
 
 def unexcused(check: Check, waivers: Waivers) -> list[str]:

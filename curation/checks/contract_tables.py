@@ -86,12 +86,12 @@ def row_table(texts: RowTexts, looked: Looked | None, compared: CheckReferences)
     why = "another answer to the prompt"
     table["conflict_refused"] = refusal_reasons(table["id"], compared.conflicting, why)
     # What is found from one row alone, and what follows from the languages of all.
-    own: dict[str, Finder] = {"personal_data": partial(personal_data, ours=compared.ours)}
-    found = find_all(texts.rows, own | faults_for(compared.ours) | LANGUAGES)
-    spoken = [found.pop(name) for name in LANGUAGES]
-    found["other_language"] = other_language(texts.rows, *spoken)
+    finders: dict[str, Finder] = {"personal_data": partial(personal_data, ours=compared.ours)}
+    faults = find_all(texts.rows, finders | faults_for(compared.ours) | LANGUAGES)
+    spoken = [faults.pop(name) for name in LANGUAGES]
+    faults["other_language"] = other_language(texts.rows, *spoken)
     columns: dict[str, Sequence[str | None]] = {}
-    columns |= {name: [one or NONE for one in every] for name, every in found.items()}
+    columns |= {name: [fault or NONE for fault in every] for name, every in faults.items()}
     columns |= {name: find(texts) for name, find in FROM_ALL.items()}
     columns |= columns_by_meaning(texts, looked, compared)
     return pd.concat([table, pd.DataFrame(columns, dtype=object)], axis=1)
@@ -167,13 +167,13 @@ def notes(texts: RowTexts, looked: Looked | None) -> dict[str, str]:
     """How many rows the embedder looked at, where that is not all."""
     count = len(texts.rows)
     if looked is None:
-        found = dict.fromkeys((*BY_MEANING, *OF_SAMPLE), "not looked at: without an embedder")
-        return found | dict.fromkeys(EXAMINED, "by words alone, without an embedder")
+        noted = dict.fromkeys((*BY_MEANING, *OF_SAMPLE), "not looked at: without an embedder")
+        return noted | dict.fromkeys(EXAMINED, "by words alone, without an embedder")
     if len(looked.places) == count:
         return {}
     sample = f"on a sample of {len(looked.places):,} of {counted(count, 'row')}"
-    found = dict.fromkeys((*BY_MEANING, *OF_SAMPLE), sample)
-    return found | dict.fromkeys(EXAMINED, f"by words of all, by meaning {sample}")
+    noted = dict.fromkeys((*BY_MEANING, *OF_SAMPLE), sample)
+    return noted | dict.fromkeys(EXAMINED, f"by words of all, by meaning {sample}")
 
 
 # --- text tables ----------------------------------------------------------------------------------
@@ -185,7 +185,7 @@ def text_tables(
     documents: Sequence[Document], ids: Sequence[str], compared: CheckReferences
 ) -> Tables:
     """A text is the answer to no question, so what compares questions says nothing of it."""
-    rows = [document_row(one, name) for one, name in zip(documents, ids, strict=True)]
+    rows = [document_row(document, name) for document, name in zip(documents, ids, strict=True)]
     return tables_of({Split.TRAIN: rows}, replace(compared, evals=()))
 
 
@@ -223,34 +223,34 @@ class PreferenceRow(NamedTuple):
 
 def preference_tables(made: Sequence[tuple[str, object]], compared: CheckReferences) -> Tables:
     """A row's answer is the good one, or the bad one where there is no other."""
-    judged = [as_judged(name, one) for name, one in made]
-    rows = [as_row(one, one.good if one.good is not None else one.bad) for one in judged]
-    found = tables_of({Split.TRAIN: rows}, compared)
-    table = found.rows.assign(
-        repeat=reasons_where(again([keys(one) for one in judged]), "repeats another row"),
+    judged = [as_judged(name, record) for name, record in made]
+    rows = [as_row(row, row.good if row.good is not None else row.bad) for row in judged]
+    tables = tables_of({Split.TRAIN: rows}, compared)
+    table = tables.rows.assign(
+        repeat=reasons_where(again([keys(row) for row in judged]), "repeats another row"),
         equal_answers=reasons_where(
-            [one.is_pair and keys(one)[1] == keys(one)[2] for one in judged],
+            [row.is_pair and keys(row)[1] == keys(row)[2] for row in judged],
             "both answers are the same",
         ),
         both_ways=both_ways(judged),
-        rejected_empty=[NONE if one.bad is None or one.bad.strip() else EMPTY for one in judged],
+        rejected_empty=[NONE if row.bad is None or row.bad.strip() else EMPTY for row in judged],
     )
     for name in (name for name in PRIVATE if name in FAULTS):
-        worse = [FAULTS[name](as_row(one, one.bad)) if one.is_pair else None for one in judged]
+        worse = [FAULTS[name](as_row(row, row.bad)) if row.is_pair else None for row in judged]
         table[name] = [
-            own if own != NONE else other or NONE
-            for own, other in zip(table[name], worse, strict=True)
+            fault if fault != NONE else other or NONE
+            for fault, other in zip(table[name], worse, strict=True)
         ]
-    pairs = [one for one in judged if one.is_pair]
-    longer = [len(one.good or "") > len(one.bad or "") for one in pairs]
-    dataset = found.dataset.assign(
+    pairs = [row for row in judged if row.is_pair]
+    longer = [len(row.good or "") > len(row.bad or "") for row in pairs]
+    dataset = tables.dataset.assign(
         rows=len(judged),  # a good answer may be better than several
         pairs=len(pairs),
         chosen_longer_share=share(longer) if pairs else None,
-        good_share=None if pairs else share([one.good is not None for one in judged]),
+        good_share=None if pairs else share([row.good is not None for row in judged]),
     )
     measures = ["chosen_longer_share", "good_share"]
-    return replace(found, rows=table, dataset=dataset.astype(dict.fromkeys(measures, float)))
+    return replace(tables, rows=table, dataset=dataset.astype(dict.fromkeys(measures, float)))
 
 
 EMPTY = "an empty answer"
@@ -279,15 +279,15 @@ def both_ways(judged: Sequence[PreferenceRow]) -> list[str]:
     to the same prompt, once good and once bad.
     """
     good: defaultdict[object, set[str | None]] = defaultdict(set)
-    pairs = {keys(one) for one in judged if one.is_pair}
-    for one in judged:
-        if not one.is_pair:
-            prompt, liked, disliked = keys(one)
+    pairs = {keys(row) for row in judged if row.is_pair}
+    for preference in judged:
+        if not preference.is_pair:
+            prompt, liked, disliked = keys(preference)
             good[prompt, liked if liked is not None else disliked].add(
                 "good" if liked is not None else "bad"
             )
     return reasons_where(
-        [contradicted(one, pairs, good) for one in judged], "another row says the contrary"
+        [contradicted(row, pairs, good) for row in judged], "another row says the contrary"
     )
 
 

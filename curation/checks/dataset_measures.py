@@ -37,9 +37,9 @@ def dataset_table(
     """One line; what needs an embedder is missing without one."""
     # Rows that repeat another add nothing, and rehearsed ones are nobody's task.
     again = table["repeat"] != NONE
-    own = (row.source not in compared.aside for row in texts.rows)
+    of_task = (row.source not in compared.aside for row in texts.rows)
     measures: dict[str, float | None] = {
-        "rows": sum(mine and not seen for mine, seen in zip(own, again, strict=True)),
+        "rows": sum(mine and not seen for mine, seen in zip(of_task, again, strict=True)),
         **{split.value: texts.splits.count(split.value) for split in Split},
         **diversity(texts),
         **{
@@ -64,13 +64,13 @@ def by_meaning(
 ) -> dict[str, float | None]:
     if looked is None:
         return dict.fromkeys(BY_MEANING)
-    found = (
+    measures = (
         vendi(looked.rows),
         answer_fit(texts, looked),
         gold_share(texts, looked, compared),
         task_share(texts, looked, compared),
     )
-    return dict(zip(BY_MEANING, found, strict=True))
+    return dict(zip(BY_MEANING, measures, strict=True))
 
 
 def slice_table(texts: RowTexts) -> pd.DataFrame:
@@ -78,15 +78,15 @@ def slice_table(texts: RowTexts) -> pd.DataFrame:
     of them are sealed.
     """
     names = [[f"{name}={value}" for name, value in row.slices.items()] for row in texts.rows]
-    counts = Counter(name for own in names for name in own)
+    counts = Counter(name for row_names in names for name in row_names)
     sealed = Counter(
         name
-        for own, split in zip(names, texts.splits, strict=True)
-        for name in own
+        for row_names, split in zip(names, texts.splits, strict=True)
+        for name in row_names
         if split == Split.SEALED
     )
-    found = {"id": list(counts), "rows": list(counts.values())}
-    table = pd.DataFrame(found | {"sealed": [sealed[name] for name in counts]})
+    columns = {"id": list(counts), "rows": list(counts.values())}
+    table = pd.DataFrame(columns | {"sealed": [sealed[name] for name in counts]})
     return table.astype({"id": object, "rows": int, "sealed": int})
 
 
@@ -164,8 +164,8 @@ def distinct(texts: Sequence[str], n: int) -> float:
     seen: set[int] = set()
     total = 0
     for text in texts[::every]:
-        own = words(text)
-        grams = [hash(tuple(own[i : i + n])) for i in range(len(own) - n + 1)]
+        tokens = words(text)
+        grams = [hash(tuple(tokens[i : i + n])) for i in range(len(tokens) - n + 1)]
         total += len(grams)
         seen.update(grams)
     return len(seen) / total if total else 0.0
@@ -219,18 +219,18 @@ def word_shift(before: Sequence[str], now: Sequence[str], seed: int = 0) -> floa
     has = presence([*sides[0], *sides[1]])
     mine = np.arange(has.shape[0]) < len(sides[0])
     dealt = np.stack([mine, *(draw.permutation(mine) for _ in range(TIMES))])
-    found = differences(has, dealt)
-    observed, by_chance = float(found[0]), found[1:]
+    shifts = differences(has, dealt)
+    observed, by_chance = float(shifts[0]), shifts[1:]
     p = (1 + int((by_chance >= observed).sum())) / (1 + TIMES)
     return max(0.0, observed - float(by_chance.mean())) if p <= LEVEL else 0.0
 
 
 def presence(texts: Sequence[str]) -> csr_array:
     """[texts, words]: one where the text has the word."""
-    own = [set(words(text)) for text in texts]
-    counts = Counter(word for text in own for word in text)
+    vocabularies = [set(words(text)) for text in texts]
+    counts = Counter(word for text in vocabularies for word in text)
     place = {word: i for i, (word, _) in enumerate(counts.most_common(MOST_WORDS))}
-    cells = [(row, place[w]) for row, text in enumerate(own) for w in text if w in place]
+    cells = [(row, place[w]) for row, text in enumerate(vocabularies) for w in text if w in place]
     rows, columns = zip(*cells, strict=True) if cells else ((), ())
     ones = np.ones(len(cells))
     return csr_array((ones, (rows, columns)), shape=(len(texts), max(len(place), 1)))

@@ -52,8 +52,8 @@ def allow_commands(check: Check) -> list[str]:
     if check.column not in ("contact_data", "personal_data"):
         return []
     options = {"--phone": Kind.PHONE, "--email": Kind.EMAIL, "--domain": Kind.EMAIL}
-    found = (option for option, kind in options.items() if kind in check.observed)
-    return [f'incumbent data allow {option} "…"' for option in found]
+    flags = (option for option, kind in options.items() if kind in check.observed)
+    return [f'incumbent data allow {option} "…"' for option in flags]
 
 
 def waive_command(check: Check, until: str, rows: Sequence[str]) -> list[str]:
@@ -134,5 +134,5 @@ NO_ADVICE = Advice("The contract asks for it.")
 
 def advice_on(column: str | None) -> Advice:
     told = tomllib.loads(WORDS.read_text("utf-8"))["advice"]
-    found = next((one for one in told if column in one["columns"]), None)
-    return Advice(found["why"], found.get("todo", MEND)) if found else NO_ADVICE
+    advice = next((entry for entry in told if column in entry["columns"]), None)
+    return Advice(advice["why"], advice.get("todo", MEND)) if advice else NO_ADVICE

@@ -43,15 +43,15 @@ def columns_by_meaning(
     texts: RowTexts, looked: Looked | None, compared: CheckReferences
 ) -> dict[str, Sequence[str | None]]:
     """What an embedder tells, and nothing where there is none; leaks are told by words too."""
-    own = eval_places(texts)
-    evals = [*compared.evals, *(texts.prompts[i] for i in own)]
+    places = eval_places(texts)
+    evals = [*compared.evals, *(texts.prompts[i] for i in places)]
     suites, aside = compared.suites, compared.aside
     if looked is None:
         return {
             "leak": leaks(texts, evals, aside=aside),
             "contaminated": contaminated(texts, suites, aside=aside),
         } | {name: [None] * len(texts.rows) for name in BY_MEANING}
-    embedded = [*compared.evals, *(texts.prompts[i] for i in some(texts, own, compared))]
+    embedded = [*compared.evals, *(texts.prompts[i] for i in some(texts, places, compared))]
     return {
         "leak": leaks(texts, evals, reworded(texts, looked, embedded), aside),
         "contaminated": contaminated(
@@ -82,7 +82,7 @@ def semantic_duplicates(texts: RowTexts, looked: Looked) -> list[str | None]:
     alike = without_common(looked.prompts, looked.prompts)
     best, first, second = nearest(alike, alike, itself=True)
     margin = first - np.maximum(second, second[best])
-    asked, told = ((own * own[best]).sum(axis=1) for own in (looked.prompts, looked.answers))
+    asked, told = ((v * v[best]).sum(axis=1) for v in (looked.prompts, looked.answers))
     usual = mean_cosine(looked.answers)  # where all begin alike, being alike says little
     told = (told - usual) / max(1 - usual, 1e-9)
     near, like = first >= NEAR_QUESTION, told >= SAME_ANSWER
@@ -93,12 +93,12 @@ def semantic_duplicates(texts: RowTexts, looked: Looked) -> list[str | None]:
     mutual = (best[best] == np.arange(len(best))) & (best < np.arange(len(best)))
     which = np.flatnonzero(mutual & (like & ((asked >= SAME_QUESTION) | nearer) | clear))
     pairs = [(looked.places[k], looked.places[best[k]]) for k in which.tolist()]
-    found = {
-        one
-        for one, other in pairs
-        if unlike(texts, one, other) and not told_apart(texts.prompts[one], texts.prompts[other])
+    repeats = {
+        i
+        for i, other in pairs
+        if unlike(texts, i, other) and not told_apart(texts.prompts[i], texts.prompts[other])
     }
-    return told_of(texts, looked, found, "says what another row says, in other words")
+    return told_of(texts, looked, repeats, "says what another row says, in other words")
 
 
 def mean_cosine(vectors: "NDArray[np.float32]") -> float:
@@ -121,16 +121,16 @@ def reworded(
     """The places of training rows in the sample that ask what one of the others asks."""
     if not others or not looked.places:
         return []
-    own = [k for k, i in enumerate(looked.places) if texts.splits[i] == Split.TRAIN]
+    train = [k for k, i in enumerate(looked.places) if texts.splits[i] == Split.TRAIN]
     theirs = looked.embed(others)
     common = np.concatenate([looked.prompts, theirs])
-    ours, theirs = (without_common(one, common) for one in (looked.prompts[own], theirs))
+    ours, theirs = (without_common(vectors, common) for vectors in (looked.prompts[train], theirs))
     best, first, second = nearest(ours, theirs, itself=False)
     near = (first >= least) & (first - second >= CLEARLY)
     return [
-        looked.places[own[k]]
+        looked.places[train[k]]
         for k in np.flatnonzero(near).tolist()
-        if not told_apart(texts.prompts[looked.places[own[k]]], others[best[k]])
+        if not told_apart(texts.prompts[looked.places[train[k]]], others[best[k]])
     ]
 
 
@@ -138,7 +138,7 @@ def nearest(
     own: "NDArray[np.float32]", others: "NDArray[np.float32]", *, itself: bool
 ) -> tuple["NDArray[np.int64]", "NDArray[np.float32]", "NDArray[np.float32]"]:
     """Of each vector the place of the most similar other one, its cosine and the next one's."""
-    found = []
+    blocks = []
     for start in range(0, len(own), BLOCK):
         similarity = own[start : start + BLOCK] @ others.T
         if itself:
@@ -147,16 +147,16 @@ def nearest(
         rows = np.arange(len(best))
         first = similarity[rows, best]
         similarity[rows, best] = -1
-        found.append((best, first, similarity.max(axis=1)))
-    best, first, second = map(np.concatenate, zip(*found, strict=True))
+        blocks.append((best, first, similarity.max(axis=1)))
+    best, first, second = map(np.concatenate, zip(*blocks, strict=True))
     return best, first, second
 
 
 def off_topic(texts: RowTexts, looked: Looked, compared: CheckReferences) -> list[str | None]:
     """The rows that are far from the gold rows, or without these from all others and the task."""
     which, why = off_topics(texts, looked, compared)
-    found = {looked.places[k] for k in np.flatnonzero(which).tolist()}
-    return told_of(texts, looked, found, why)
+    places = {looked.places[k] for k in np.flatnonzero(which).tolist()}
+    return told_of(texts, looked, places, why)
 
 
 def answer_fit(texts: RowTexts, looked: Looked) -> float | None:
@@ -166,21 +166,21 @@ def answer_fit(texts: RowTexts, looked: Looked) -> float | None:
     that is seen.
     """
     often = frequent_answers(texts.answer_keys)
-    said = [texts.answer_keys[i] for i in looked.places]
-    free = [k for k, a in enumerate(said) if a not in often and len(a.split()) >= LEAST_WORDS]
+    answers = [texts.answer_keys[i] for i in looked.places]
+    free = [k for k, a in enumerate(answers) if a not in often and len(a.split()) >= LEAST_WORDS]
     if len(free) < LEAST_FREE:
         return None
     asked, told = looked.prompts[free], looked.answers[free]
     if mean_cosine(told) > MOST_ALIKE:
         return None
-    draw, own = np.random.default_rng(0), (asked * told).sum(axis=1)
+    draw, fit = np.random.default_rng(0), (asked * told).sum(axis=1)
     others = np.stack([(asked * told[draw.permutation(len(free))]).sum(axis=1) for _ in range(20)])
-    return float(((own > others) + 0.5 * (own == others)).mean())
+    return float(((fit > others) + 0.5 * (fit == others)).mean())
 
 
 def disagreements(texts: RowTexts, looked: Looked) -> list[str | None]:
     """The rows whose answer is not what the embedder makes one expect: a hint, not a proof."""
-    found = told_of(
+    reasons = told_of(
         texts, looked, unlike_neighbours(texts, looked), "its neighbours have another class"
     )
     if len(looked.places) >= LEAST_ROWS:
@@ -189,28 +189,28 @@ def disagreements(texts: RowTexts, looked: Looked) -> list[str | None]:
         fit = (looked.prompts * looked.answers).sum(axis=1)
         far = free & (fit < LEAST_FIT) & (robust_scores(fit, LEAST_SPREAD, free) < -FAR_ANSWER)
         for k in np.flatnonzero(far).tolist():
-            found[looked.places[k]] = "the answer is far from its question"
-    return found
+            reasons[looked.places[k]] = "the answer is far from its question"
+    return reasons
 
 
 def unlike_neighbours(texts: RowTexts, looked: Looked) -> set[int]:
     """The rows with the name of a class that hardly any of the most similar questions has."""
     named = class_names(texts.answer_keys)
-    own = [k for k, i in enumerate(looked.places) if texts.answer_keys[i] in named]
-    if len(own) <= NEIGHBOURS:
+    classed = [k for k, i in enumerate(looked.places) if texts.answer_keys[i] in named]
+    if len(classed) <= NEIGHBOURS:
         return set()
-    vectors = without_common(looked.prompts[own], looked.prompts[own])
-    found = set()
-    for at, k in enumerate(own):
+    vectors = without_common(looked.prompts[classed], looked.prompts[classed])
+    outliers = set()
+    for at, k in enumerate(classed):
         similarity = vectors @ vectors[at]
         similarity[at] = -1
         nearest = np.argsort(similarity)[-NEIGHBOURS:].tolist()
-        classes = Counter(texts.answer_keys[looked.places[own[n]]] for n in nearest)
+        classes = Counter(texts.answer_keys[looked.places[classed[n]]] for n in nearest)
         name, votes = classes.most_common(1)[0]
         mine = texts.answer_keys[looked.places[k]]
         if name != mine and votes >= MOST_VOTES * NEIGHBOURS and not classes[mine]:
-            found.add(looked.places[k])
-    return found
+            outliers.add(looked.places[k])
+    return outliers
 
 
 def told_of(

@@ -69,12 +69,12 @@ def off_topics(
     if len(looked.places) < LEAST_ROWS:
         return np.zeros(len(looked.places), dtype=bool), ""
     # The mean cosine with the nearest rows, but the row itself.
-    found = []
+    means = []
     for start in range(0, len(looked.rows), BLOCK):
         similarity = looked.rows[start : start + BLOCK] @ looked.rows.T
         np.fill_diagonal(similarity[:, start:], -1)
-        found.append(nearest_mean(similarity, NEIGHBOURS))
-    near = np.concatenate(found)
+        means.append(nearest_mean(similarity, NEIGHBOURS))
+    near = np.concatenate(means)
     if compared.task:
         near = near + task_nearness(looked, compared.task)
     rare = np.argsort(np.argsort(near)) < max(FEW, FEW_SHARE * len(near))
@@ -192,12 +192,12 @@ def taught_prompts(
     alike; of each row the weakest first. Rows of sources `aside` are looked at by themselves, for
     they say nothing of what many of the others share.
     """
-    found: dict[tuple[int, int], str] = {}
+    taught: dict[tuple[int, int], str] = {}
     for kind in (False, True):
         places = [i for i, row in enumerate(rows) if (row.source in aside) is kind]
-        own = taught_alike([rows[i] for i in places], asked)
-        found |= {(places[k], j): how for (k, j), how in own.items()}
-    return found
+        alike = taught_alike([rows[i] for i in places], asked)
+        taught |= {(places[k], j): how for (k, j), how in alike.items()}
+    return taught
 
 
 def taught_alike(rows: Sequence[Row], asked: Sequence[str]) -> dict[tuple[int, int], str]:
@@ -245,9 +245,9 @@ def leaving(
     """
     items = [row for part in (Split.DEV, Split.SEALED) for row in parts[part] if row.id not in stay]
     asked = {ASKS_SUITE: list(suites), ASKS_ITEM: [row.prompt_text for row in items]}
-    found: dict[str, str] = {}
+    gone: dict[str, str] = {}
     while True:
-        rows = [row for row in parts[Split.TRAIN] if row.id not in stay and row.id not in found]
+        rows = [row for row in parts[Split.TRAIN] if row.id not in stay and row.id not in gone]
         more = {
             rows[i].id: why
             for why, prompts in asked.items()
@@ -255,8 +255,8 @@ def leaving(
             if how != EARLIER
         }
         if not more:
-            return found
-        found |= more
+            return gone
+        gone |= more
 
 
 # --- suites ---------------------------------------------------------------------------------------
@@ -272,7 +272,7 @@ def suite_prompts(datasets: Path = DATASETS) -> list[str]:
 
 
 def prompts_of(file: Path) -> list[str]:
-    found = []
+    prompts = []
     for number, line in enumerate(read_input(file).split(b"\n"), start=1):
         if line.strip():
             item = read_object(line, file, number)
@@ -280,5 +280,5 @@ def prompts_of(file: Path) -> list[str]:
             asked = item["phrasings"] if "phrasings" in item else [item.get("prompt")]
             if not isinstance(asked, list) or not all(isinstance(text, str) for text in asked):
                 raise InputError("must be a text", file=file, line=number, field=field)
-            found += asked
-    return found
+            prompts += asked
+    return prompts

@@ -124,23 +124,23 @@ PROMPT, ANSWER = "nearly another row's prompt", "nearly another row's answer"
 def varied(families: Sequence[int], keys: Sequence[str]) -> Iterator[bool]:
     """Whether a family was there before, in other words."""
     seen: dict[int, set[str]] = {}
-    for family, own in zip(families, keys, strict=True):
+    for family, wording in zip(families, keys, strict=True):
         before = seen.setdefault(family, set())
-        yield bool(before) and own not in before
-        before.add(own)
+        yield bool(before) and wording not in before
+        before.add(wording)
 
 
 def again(values: Sequence[Hashable]) -> list[bool]:
     """Whether each was there before."""
-    seen, found = set[Hashable](), []
+    seen, repeated = set[Hashable](), []
     for value in values:
-        found.append(value in seen)
+        repeated.append(value in seen)
         seen.add(value)
-    return found
+    return repeated
 
 
 def reasons_where(which: Sequence[bool], why: str) -> list[str]:
-    return [why if one else NONE for one in which]
+    return [why if applies else NONE for applies in which]
 
 
 # --- conflicts ------------------------------------------------------------------------------------
@@ -164,11 +164,11 @@ def conflicts(texts: RowTexts) -> list[str]:
     answers.pop("", None)
     mixed = {
         (prompt, heard)
-        for prompt, own in answers.items()
-        for heard, answer in own.items()
+        for prompt, variants in answers.items()
+        for heard, answer in variants.items()
         if any(
             other != answer and say_otherwise(answer, other)
-            for other in islice(own.values(), MOST_COMPARED)
+            for other in islice(variants.values(), MOST_COMPARED)
         )
     }
     spoken = (answer for _, answer in texts.spoken_pairs)
@@ -203,14 +203,14 @@ def label_conflicts(texts: RowTexts) -> list[str]:
     for i, asked in zip(named, family, strict=True):
         seen[asked].add(texts.answer_keys[i])
     mixed = {asked for asked, answers in seen.items() if len(answers) > 1}
-    found = {i for i, one in zip(named, family, strict=True) if one in mixed}
-    which = [i in found for i in range(len(texts.rows))]
+    places = {i for i, asked in zip(named, family, strict=True) if asked in mixed}
+    which = [i in places for i in range(len(texts.rows))]
     return reasons_where(which, "another class for nearly the same prompt")
 
 
 def class_names(answers: Sequence[str]) -> set[str]:
     """Short answers that so many rows have that they are names of classes."""
-    return {one for one in frequent_answers(answers) if 0 < len(one.split()) <= CLASS_WORDS}
+    return {name for name in frequent_answers(answers) if 0 < len(name.split()) <= CLASS_WORDS}
 
 
 def frequent_answers(answers: Sequence[str]) -> set[str]:
@@ -234,7 +234,7 @@ def odd_formats(texts: RowTexts) -> list[str]:
         for text, short in zip(texts.completions, texts.answer_keys, strict=True)
     ]
     usual = usual_forms(texts.rows, forms)
-    return [odd(row, own, usual) for row, own in zip(texts.rows, forms, strict=True)]
+    return [odd(row, row_form, usual) for row, row_form in zip(texts.rows, forms, strict=True)]
 
 
 def form(text: str, short: str, known: Collection[str]) -> str:
@@ -261,9 +261,9 @@ def is_json(text: str) -> bool:
 def usual_forms(rows: Sequence[Row], forms: Sequence[str]) -> dict[str, str]:
     """The form that nearly all answers of a source or a slice have, if it is no text."""
     counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    for row, own in zip(rows, forms, strict=True):
+    for row, row_form in zip(rows, forms, strict=True):
         for group in groups(row):
-            counts[group][own] += 1
+            counts[group][row_form] += 1
     most = {group: count.most_common(1)[0] for group, count in counts.items()}
     return {
         group: name
@@ -282,7 +282,7 @@ def groups(row: Row) -> Iterator[str]:
 
 def odd(row: Row, own: str, usual: dict[str, str]) -> str:
     wanted = (usual[group] for group in groups(row) if group in usual)
-    return next((f"not {one}, as the others" for one in wanted if one != own), NONE)
+    return next((f"not {expected}, as the others" for expected in wanted if expected != own), NONE)
 
 
 # --- lengths --------------------------------------------------------------------------------------

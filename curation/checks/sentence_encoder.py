@@ -61,11 +61,11 @@ class SentenceEncoder:
         """Embed texts -> unit vectors [n, d], in their order."""
         ids = [encoding.ids for encoding in self.tokenizer.encode_batch(list(texts))]
         order = sorted(range(len(ids)), key=lambda i: len(ids[i]))
-        found = np.empty((len(ids), self.weights["embeddings.LayerNorm.bias"].numel()), np.float32)
+        matrix = np.empty((len(ids), self.weights["embeddings.LayerNorm.bias"].numel()), np.float32)
         with torch.inference_mode():
             for places in batches(order, ids):
-                found[places] = self.forward([ids[i] for i in places]).numpy()
-        return found
+                matrix[places] = self.forward([ids[i] for i in places]).numpy()
+        return matrix
 
     def forward(self, texts: Sequence[list[int]]) -> Tensor:
         """Ids of tokens, the texts in the order of their lengths -> unit vectors [texts, d]."""
@@ -83,19 +83,19 @@ class SentenceEncoder:
         """One block -> [tokens, d]: what a token does not see of other texts, it need not mask."""
         parts = ("query", "key", "value")
         seen = [self.linear(f"{name}.attention.self.{part}", tokens) for part in parts]
-        found = torch.cat([self.attention([part[g.tokens] for part in seen], g) for g in groups])
-        found = self.linear(f"{name}.attention.output.dense", found)
-        tokens = self.normed(f"{name}.attention.output", found + tokens)
-        found = functional.gelu(self.linear(f"{name}.intermediate.dense", tokens))
-        found = self.linear(f"{name}.output.dense", found)
-        return self.normed(f"{name}.output", found + tokens)
+        hidden = torch.cat([self.attention([part[g.tokens] for part in seen], g) for g in groups])
+        hidden = self.linear(f"{name}.attention.output.dense", hidden)
+        tokens = self.normed(f"{name}.attention.output", hidden + tokens)
+        hidden = functional.gelu(self.linear(f"{name}.intermediate.dense", tokens))
+        hidden = self.linear(f"{name}.output.dense", hidden)
+        return self.normed(f"{name}.output", hidden + tokens)
 
     def attention(self, seen: Sequence[Tensor], group: Alike) -> Tensor:
         """Query, key and value [tokens, d] of texts of one length -> [tokens, d]."""
         shape = group.texts, group.length, self.heads, -1
         query, key, value = (part.view(shape).transpose(1, 2) for part in seen)
-        found = functional.scaled_dot_product_attention(query, key, value)
-        return found.transpose(1, 2).reshape(group.texts * group.length, -1)
+        attended = functional.scaled_dot_product_attention(query, key, value)
+        return attended.transpose(1, 2).reshape(group.texts * group.length, -1)
 
     def embedded(self, kind: str, ids: Tensor) -> Tensor:
         return functional.embedding(ids, self.weights[f"embeddings.{kind}_embeddings.weight"])
@@ -138,7 +138,7 @@ def can_encode(folder: Path) -> bool:
     if not all((folder / name).is_file() for name in (WEIGHTS, TOKENS, "modules.json")):
         return False
     modules = read_json(folder / "modules.json")
-    if [one["type"].rpartition(".")[2] for one in modules] not in MODULES or modules[0]["path"]:
+    if [part["type"].rpartition(".")[2] for part in modules] not in MODULES or modules[0]["path"]:
         return False
     config = BERT | read_json(folder / "config.json")
     pooling = read_json(folder / modules[1]["path"] / "config.json")

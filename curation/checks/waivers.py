@@ -84,13 +84,13 @@ def with_waivers(check: Check, waivers: Iterable[Waiver]) -> Check:
 
     A check that broke was not made, so nothing excuses it.
     """
-    found = excused_rows(check, waivers)
-    if not found:
+    by_waiver = excused_rows(check, waivers)
+    if not by_waiver:
         return check
-    excused = {row for rows in found.values() for row in rows}
+    excused = {row for rows in by_waiver.values() for row in rows}
     waived = tuple(
         Waived(by=waiver.by, until=waiver.until, reason=waiver.reason, rows=rows)
-        for waiver, rows in found.items()
+        for waiver, rows in by_waiver.items()
     )
     passed = excused.issuperset(check.failing_rows)
     return check.model_copy(update={"passed": passed, "waived": waived})
@@ -103,17 +103,17 @@ def excused_rows(check: Check, waivers: Iterable[Waiver]) -> dict[Waiver, tuple[
     """
     if check.passed or check.crashed:
         return {}
-    own = sorted((w for w in waivers if w.check == check.name), key=lambda waiver: waiver.until)
+    ordered = sorted((w for w in waivers if w.check == check.name), key=lambda waiver: waiver.until)
     if not check.failing_rows:
-        return dict.fromkeys([w for w in own if not w.rows][-1:], ())
+        return dict.fromkeys([w for w in ordered if not w.rows][-1:], ())
     longest: dict[str, Waiver] = {}
-    for waiver in own:
+    for waiver in ordered:
         longest |= dict.fromkeys(waiver.rows or check.failing_rows, waiver)
-    found: dict[Waiver, list[str]] = {}
+    by_waiver: dict[Waiver, list[str]] = {}
     for row in check.failing_rows:
         if row in longest:
-            found.setdefault(longest[row], []).append(row)
-    return {waiver: tuple(rows) for waiver, rows in found.items()}
+            by_waiver.setdefault(longest[row], []).append(row)
+    return {waiver: tuple(rows) for waiver, rows in by_waiver.items()}
 
 
 def unused(checks: Iterable[Check], waivers: Iterable[Waiver]) -> tuple[UnusedWaiver, ...]:
@@ -154,10 +154,10 @@ def add_contacts(contacts: Mapping[str, Iterable[str]]) -> None:
     there = read_waivers().ours.model_dump()
     add(
         [
-            (["ours", kind], one)
+            (["ours", kind], contact)
             for kind, given in contacts.items()
-            for one in dict.fromkeys(given)
-            if one not in there[kind]
+            for contact in dict.fromkeys(given)
+            if contact not in there[kind]
         ]
     )
 
@@ -227,8 +227,8 @@ def failing_check(report: GateReport, name: str) -> Check:
     check = next((check for check in report.checks if check.name == name), None)
     if check is None:
         names = [check.name for check in report.checks]
-        near = get_close_matches(name, names) or [one.name for one in report.checks if not one.met]
-        like = "".join(f"\n  {one}" for one in near or names)
+        near = get_close_matches(name, names) or [c.name for c in report.checks if not c.met]
+        like = "".join(f"\n  {candidate}" for candidate in near or names)
         raise InputError(f"the contract has no check {name!r}; perhaps you mean{like}")
     if check.crashed:
         raise InputError(f"{name!r} broke, so nothing was checked: mend the contract")

@@ -238,7 +238,7 @@ def shouted(text: str) -> bool:
         return not SQL.search(text) and letters(text) > 0.6
     if text.islower() or not CAPITALS.search(text):
         return False
-    return any(loud(found[0]) for found in CAPITALS.finditer(without_code(text)))
+    return any(loud(match[0]) for match in CAPITALS.finditer(without_code(text)))
 
 
 def loud(text: str) -> bool:

@@ -49,8 +49,8 @@ def hangs(text: str) -> bool:
 
 
 def last_word(text: str) -> str:
-    found = LAST.search(text[-60:])
-    return found[1].casefold().replace("’", "'") if found else ""
+    match = LAST.search(text[-60:])
+    return match[1].casefold().replace("’", "'") if match else ""
 
 
 def ends_open(text: str) -> bool:

@@ -80,8 +80,8 @@ Found = tuple[str | None, ...]  # what each finder says of a row
 
 def find_all(rows: Sequence[Row], faults: Mapping[str, Finder]) -> dict[str, list[str | None]]:
     """What is wrong with each row, by the name of the fault; None: nothing."""
-    found = of_many(partial(found_by, tuple(faults.values())), rows)
-    return {name: [own[i] for own in found] for i, name in enumerate(faults)}
+    by_row = of_many(partial(found_by, tuple(faults.values())), rows)
+    return {name: [row_faults[i] for row_faults in by_row] for i, name in enumerate(faults)}
 
 
 def found_by(finders: Sequence[Finder], rows: Sequence[Row]) -> list[Found]:

@@ -98,11 +98,11 @@ def rare_pairs(text: str) -> int:
 def mash(text: str) -> bool:
     """Whether a text, or a stretch at its beginning or end, has no words in it."""
     words = [word.strip(".,;:!?\"'()") for word in ends(text).split()]
-    found = [odd(word) for word in words if len(word) > 2]
-    strange = sum(found)
-    if strange > 1 and strange >= 0.4 * len(found):
+    flags = [odd(word) for word in words if len(word) > 2]
+    strange = sum(flags)
+    if strange > 1 and strange >= 0.4 * len(flags):
         return True
-    return strange == len(words) == 1 or any(all(found[i : i + 3]) for i in range(len(found) - 2))
+    return strange == len(words) == 1 or any(all(flags[i : i + 3]) for i in range(len(flags) - 2))
 
 
 def odd(word: str) -> bool:

@@ -32,8 +32,8 @@ def no_answer(row: Row) -> str | None:
     if not text:
         return "an empty answer"
     # A word that may be a class is in brackets a note of nothing.
-    found = BRACKETED.fullmatch(text) if len(text) <= LONGEST else None
-    nothing = found is not None and found[1].casefold() in AMBIGUOUS - SIGNS
+    match = BRACKETED.fullmatch(text) if len(text) <= LONGEST else None
+    nothing = match is not None and match[1].casefold() in AMBIGUOUS - SIGNS
     if nothing or not is_more_than_placeholder(text) or noted(text):
         return "a placeholder for an answer"
     if text.casefold().strip(" .") in AMBIGUOUS and OPEN.match(question_text(row)):
@@ -138,8 +138,8 @@ def core(text: str) -> str:
     text = text.strip().casefold()
     while True:
         bare = text.strip(" \t\n\"'`*_.!:;…").strip()
-        found = BRACKETED.fullmatch(bare)
-        bare = found[1] if found else bare
+        match = BRACKETED.fullmatch(bare)
+        bare = match[1] if match else bare
         if bare == text:
             return text.replace("_", " ")
         text = bare
@@ -247,8 +247,8 @@ def unfilled(row: Row) -> str | None:
 def left_open(text: str, *, blanks: bool = True) -> bool:
     if not PLACES.at(text):
         return False
-    found = any(holds(text, signs) and pattern.search(text) for signs, pattern in MARKED)
-    if not (found or SIGN.search(text) or (blanks and "....." in text)):
+    marked = any(holds(text, signs) and pattern.search(text) for signs, pattern in MARKED)
+    if not (marked or SIGN.search(text) or (blanks and "....." in text)):
         return False
     prose = without_code(text)
     if not any(holds(prose, signs) and pattern.search(prose) for signs, pattern in MARKED):

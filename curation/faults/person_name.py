@@ -266,8 +266,8 @@ def person_name(row: Row) -> str | None:
     texts = row.prompt_text, row.completion_text
     hints = hints_of(texts[0]) | hints_of(texts[1])
     brief = is_brief("\n".join(texts), hints)
-    found = any(any(cued(text, hints, brief)) for text in texts)
-    return "name of a person" if found else None
+    named = any(any(cued(text, hints, brief)) for text in texts)
+    return "name of a person" if named else None
 
 
 def names(text: str) -> Iterator[Span]:
@@ -308,13 +308,13 @@ def cued(text: str, hints: frozenset[str], brief: bool) -> Iterator[Span]:
 
 def around(spans: Iterable[Span]) -> list[Span]:
     """The spans with what is near them; those that meet are one."""
-    found: list[Span] = []
+    merged: list[Span] = []
     for start, end in sorted(spans):
-        if found and start - REACH <= found[-1][1]:
-            found[-1] = found[-1][0], max(end + REACH, found[-1][1])
+        if merged and start - REACH <= merged[-1][1]:
+            merged[-1] = merged[-1][0], max(end + REACH, merged[-1][1])
         else:
-            found.append((max(0, start - REACH), end + REACH))
-    return found
+            merged.append((max(0, start - REACH), end + REACH))
+    return merged
 
 
 def name_spans(cue: regex.Pattern[str], text: str, places: Iterable[Span]) -> Iterator[Span]:

@@ -24,12 +24,12 @@ SHORTEST = 7  # digits of a phone number, a card or an account
 
 def personal_data(row: Row, ours: Contacts) -> str | None:
     """The kind of personal data found first."""
-    return next((str(one.kind) for one in private(row, ours)), None)
+    return next((str(item.kind) for item in private(row, ours)), None)
 
 
 def private(row: Row, ours: Contacts) -> Iterator[PersonalDataItem]:
     """Personal data in the order of the text; contacts of `ours` are none."""
-    return (one for one in scanned(tuple(every_text(row))) if reaches_somebody(one, ours))
+    return (item for item in scanned(tuple(every_text(row))) if reaches_somebody(item, ours))
 
 
 @lru_cache(1)  # several finders ask for the same row
@@ -55,7 +55,7 @@ NUMBERS = SuspectWords(odd=DIGIT.search)
 def account_data(row: Row) -> str | None:
     """The kind of number found first."""
     every = private(row, NO_CONTACTS)
-    return next((str(one.kind) for one in every if one.kind in ACCOUNTS), None)
+    return next((str(item.kind) for item in every if item.kind in ACCOUNTS), None)
 
 
 # --- contact data ---------------------------------------------------------------------------------
@@ -66,7 +66,7 @@ def account_data(row: Row) -> str | None:
 def contact_data(row: Row, ours: Contacts = NO_CONTACTS) -> str | None:
     """The kind of contact found first. Those of `ours` are no person's."""
     every = private(row, ours)
-    return next((str(one.kind) for one in every if one.kind not in ACCOUNTS), None)
+    return next((str(item.kind) for item in every if item.kind not in ACCOUNTS), None)
 
 
 # --- finder ---------------------------------------------------------------------------------------
@@ -135,8 +135,8 @@ def secrets(text: str) -> Iterator[tuple[str, int, int]]:
         yield from keys(text)
     if "://" in text:
         yield from spans("password in an address", IN_URL, text)
-    for kind, found in (("password", passwords(text)), ("code", codes(text))):
-        yield from ((kind, a, b) for a, b in found if not is_stand_in(text[a:b]))
+    for kind, places in (("password", passwords(text)), ("code", codes(text))):
+        yield from ((kind, a, b) for a, b in places if not is_stand_in(text[a:b]))
 
 
 def file_secret(text: str) -> str | None:
@@ -149,8 +149,8 @@ def file_secret(text: str) -> str | None:
         ("password in an address", IN_URL),
     )
     for kind, pattern in certain:
-        for found, _, _ in spans(kind, pattern, text):
-            return found
+        for secret_kind, _, _ in spans(kind, pattern, text):
+            return secret_kind
     named = spans("key or token", NAMED_KEY, text) if KEY_HINTS.found_in(text) else ()
     return next((kind for kind, a, b in named if is_random(text[a:b])), None)
 
@@ -163,8 +163,8 @@ LIKE_KEYS = SuspectWords(
 def keys(text: str) -> Iterator[tuple[str, int, int]]:
     yield from spans("key or token", TOKEN, text)
     if KEY_HINTS.found_in(text):
-        found = spans("key or token", NAMED_KEY, text)
-        yield from ((kind, a, b) for kind, a, b in found if is_random(text[a:b]))
+        named = spans("key or token", NAMED_KEY, text)
+        yield from ((kind, a, b) for kind, a, b in named if is_random(text[a:b]))
     for start in range(0, len(text), WINDOW - OVERLAP):
         window = text[start : start + WINDOW]
         if KEY_LIKE.search(window):
@@ -199,8 +199,8 @@ def known_forms() -> tuple[re.Pattern[str], ...]:
     from detect_secrets.plugins.base import RegexBasedDetector
 
     every = get_mapping_from_secret_type_to_class().values()
-    by_form: list[Any] = [one for one in every if issubclass(one, RegexBasedDetector)]
-    told = [one for one in by_form if one.__name__ not in OURS]
+    by_form: list[Any] = [plugin for plugin in every if issubclass(plugin, RegexBasedDetector)]
+    told = [plugin for plugin in by_form if plugin.__name__ not in OURS]
     return tuple(pattern for detector in told for pattern in detector.denylist)
 
 

@@ -128,8 +128,8 @@ def turn_order(row: Row) -> str | None:
         return "an answer before the first question"
     if any(first == second != "tool" for first, second in pairwise(spoken)):
         return "one side speaks twice in a row"
-    said = (turn.text.strip() or turn.role == "tool" for turn in row.prompt[:-1])
-    if len(row.prompt) > 1 and not all(said):
+    filled = (turn.text.strip() or turn.role == "tool" for turn in row.prompt[:-1])
+    if len(row.prompt) > 1 and not all(filled):
         return "a turn without a word"
     return None
 
@@ -213,22 +213,22 @@ def marked_again(prompt: str, answer: str) -> bool:
 
 def asks_and_answers(text: str) -> bool:
     """Whether a mark says that somebody asks, and a later one that he is answered; or instructs."""
-    found = marks(text)
-    asks = next((i for i, word in enumerate(found) if word in ASKS), None)
+    words = marks(text)
+    asks = next((i for i, word in enumerate(words) if word in ASKS), None)
     if asks is None:
         return False
-    return found[asks] in INPUTS or any(word in ANSWERS for word in found[asks:])
+    return words[asks] in INPUTS or any(word in ANSWERS for word in words[asks:])
 
 
 def marks(text: str) -> list[str]:
     """The words before the colons of a text that begin a line or a sentence."""
-    found = []
+    words = []
     for colon in COLON.finditer(text):
         before = text[max(0, colon.start() - 30) : colon.start()].lower()
         word = before.rstrip(" *]0123456789#")[-11:]
         if word.endswith(KNOWN) and (mark := BEFORE.search(before)):
-            found.append(mark[1])
-    return found
+            words.append(mark[1])
+    return words
 
 
 def both_parted(prompt: str, answer: str) -> bool:
@@ -250,8 +250,8 @@ def both_parted(prompt: str, answer: str) -> bool:
 
 def numbered(text: str) -> list[str]:
     """The texts of the numbers 1, 2, … at the beginnings of lines."""
-    found = NUMBERED.findall(text[:4_000])
-    return [said for i, (number, said) in enumerate(found, start=1) if number == str(i)]
+    entries = NUMBERED.findall(text[:4_000])
+    return [entry for i, (number, entry) in enumerate(entries, start=1) if number == str(i)]
 
 
 def is_request(text: str) -> bool:
@@ -280,6 +280,6 @@ def instructs_twice(prompt: str) -> bool:
     first = COLON.search(prompt, 0, 60)
     if first is None or BEGINS.fullmatch(prompt[: first.start()].lower()) is None:
         return False
-    found = marks(prompt)
-    again = found.count(found[0]) > 1 and found[-1] in ASKS if found else False
-    return again and found[0] in ASKS and any(word in ANSWERS for word in found)
+    words = marks(prompt)
+    again = words.count(words[0]) > 1 and words[-1] in ASKS if words else False
+    return again and words[0] in ASKS and any(word in ANSWERS for word in words)

@@ -36,12 +36,12 @@ class SuspectWords:
         """The words of the text that are so, each once."""
         every, odd = words_of(text)
         new = (odd if self.is_of_odd else every) - self.harmless
-        found = set(filter(self.tells, new))
+        suspects = set(filter(self.tells, new))
         if len(self.harmless) < MOST_WORDS:
-            self.harmless |= new.difference(found)
+            self.harmless |= new.difference(suspects)
         if there := holding(lowered(text), self.parts):
-            found.update(word for word in every if holds(word, there))
-        return found
+            suspects.update(word for word in every if holds(word, there))
+        return suspects
 
 
 class Hints:
@@ -59,15 +59,15 @@ class Hints:
 
 def near(text: str, hints: Hints, reach: int = 90) -> str:
     """The stretches of a text around some hints, in lower case."""
-    found: list[str] = []
+    stretches: list[str] = []
     for piece in hints.found_in(text):
         low = lowered(text)
         at = low.find(piece)
         while at >= 0:
             end = at + len(piece) + reach
-            found.append(low[max(0, at - reach) : end])
+            stretches.append(low[max(0, at - reach) : end])
             at = low.find(piece, end)
-    return "\n\n".join(found)
+    return "\n\n".join(stretches)
 
 
 @lru_cache(RECENT_TEXTS)

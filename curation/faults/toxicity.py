@@ -43,8 +43,8 @@ def is_doubtful(word: str) -> bool:
     """Whether a word between blanks is on the list, or tells most of a phrase of it, or is a word
     of the list that is written in another way.
     """
-    words, said = toxic_words(), [word] if word.isalpha() else lower_words(word)
-    return any(is_listed(one) or one in words.phrases or is_hidden(one) for one in said) or (
+    words, parts = toxic_words(), [word] if word.isalpha() else lower_words(word)
+    return any(is_listed(part) or part in words.phrases or is_hidden(part) for part in parts) or (
         not word.isascii() and any(unspaced in word for unspaced in words.unspaced)
     )
 
@@ -57,10 +57,10 @@ def is_toxic(text: str) -> bool:
     if not DOUBTFUL.at(text):
         return False
     text = text.lower()
-    said = lower_words(text)
+    words = lower_words(text)
     return (
-        has_listed(said)
-        or any(map(is_hidden, said))
+        has_listed(words)
+        or any(map(is_hidden, words))
         or (not text.isascii() and any(word in text for word in toxic_words().unspaced))
     )
 

@@ -34,12 +34,12 @@ def ungrounded(row: Row) -> str | None:
     source = f"{evidence_text(row.evidence)}\n{row.prompt_text[:LONGEST]}"
     if row.calculation and (wrong := wrong_calculation(row.calculation, source)):
         return wrong
-    said = without_citations(answer)
-    if says_unknown_numbers(said, known_numbers(source) | reckoned(row.calculation)):
+    uncited = without_citations(answer)
+    if says_unknown_numbers(uncited, known_numbers(source) | reckoned(row.calculation)):
         return "a number that no passage holds"
     if row.answerable is False or language_of(source) != "en":
         return None  # where other words have capitals too, such as German nouns
-    return "a name that no passage holds" if says_other_names(said, source) else None
+    return "a name that no passage holds" if says_other_names(uncited, source) else None
 
 
 def known_numbers(source: str) -> set[float]:
@@ -48,8 +48,8 @@ def known_numbers(source: str) -> set[float]:
 
 def says_unknown_numbers(answer: str, known: set[float]) -> bool:
     """Unlike with a source that a row merely names, no arithmetic is guessed at."""
-    said = islice(numbers(answer), MOST_NUMBERS)
-    return any(not any(value in known for value in values) for values in said)
+    stated = islice(numbers(answer), MOST_NUMBERS)
+    return any(not any(value in known for value in values) for values in stated)
 
 
 # --- calculation ----------------------------------------------------------------------------------
@@ -60,12 +60,12 @@ def wrong_calculation(calculation: str, source: str) -> str | None:
     if not reckoned(calculation):
         return "a calculation that cannot be computed"
     tree = parsed(calculation)
-    said = known_numbers(source)
-    said |= {round(value / 100, 9) for value in said} if "%" in source else set()
+    known = known_numbers(source)
+    known |= {round(value / 100, 9) for value in known} if "%" in source else set()
     used = [value_of(node) for node in ast.walk(tree) if isinstance(node, ast.Constant)]
-    if not any(value in said for value in used):
+    if not any(value in known for value in used):
         return "a calculation with no number of a passage"
-    if all(value in said or value in FACTORS for value in used):
+    if all(value in known or value in FACTORS for value in used):
         return None
     return "a calculation with a number that no passage holds"
 
@@ -95,8 +95,8 @@ def not_in_source(row: Row) -> str | None:
     source = f"{row.context[:LONGEST]}\n{row.prompt_text[:LONGEST]}"
     answer = row.completion_text[:LONGEST]
     known = known_numbers(source)
-    said = islice(numbers(answer), MOST_NUMBERS)
-    if any(not any(explained(value, known) for value in values) for values in said):
+    stated = islice(numbers(answer), MOST_NUMBERS)
+    if any(not any(explained(value, known) for value in values) for values in stated):
         return "a number that the source does not hold"
     if says_other_names(answer, source):
         return "a name that the source does not hold"
@@ -189,7 +189,7 @@ def readings(whole: str, part: str) -> tuple[float, ...]:
 
 def numbers_in_words(text: str) -> set[float]:
     """The values of numbers in words, and of months."""
-    found, total, last = set[float](), 0.0, 0.0
+    values, total, last = set[float](), 0.0, 0.0
     for word in LETTERS.findall(text.lower()):
         value = SPOKEN.get(word)
         if word in MULTIPLES:
@@ -200,10 +200,10 @@ def numbers_in_words(text: str) -> set[float]:
         else:
             last = total = 0.0
             if word in MONTHS:
-                found.add(float(MONTHS.index(word) + 1))
+                values.add(float(MONTHS.index(word) + 1))
             continue
-        found |= {total, value} if value is not None else {total}
-    return found
+        values |= {total, value} if value is not None else {total}
+    return values
 
 
 def explained(value: float, source: Collection[float]) -> bool:
@@ -211,12 +211,12 @@ def explained(value: float, source: Collection[float]) -> bool:
     if value in source or value in (0.0, 1.0):
         return True
     some = list(islice(source, MOST))
-    for one in some:
-        ratio = value / one if one else 0.0
+    for number in some:
+        ratio = value / number if number else 0.0
         if any(close(ratio, by) or close(ratio, 1 / by) for by in FACTORS):
             return True
         # It has fewer digits, and is what the other one rounds to.
-        if value in (float(f"{one:.1g}"), float(f"{one:.2g}"), round(one)):
+        if value in (float(f"{number:.1g}"), float(f"{number:.2g}"), round(number)):
             return True
     total = sum(some)
     if some and (close(value, total) or close(value, total / len(some))):

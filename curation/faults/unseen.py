@@ -53,12 +53,12 @@ def names_nothing(prompt: str) -> bool:
     """Whether the prompt speaks of a text and is hardly more than the sentence that does."""
     if len(prompt) > 240 or not TEXTS.found_in(prompt):
         return False
-    found = NAMED.search(prompt) or TABLE.search(prompt)
-    if found is None or '"' in prompt or "“" in prompt or "'" in prompt[found.end() :]:
+    match = NAMED.search(prompt) or TABLE.search(prompt)
+    if match is None or '"' in prompt or "“" in prompt or "'" in prompt[match.end() :]:
         return False
-    rest = prompt[found.end() :]
+    rest = prompt[match.end() :]
     behind = re.split(r"[:.?!]\s|\n", rest, maxsplit=1)[1:]
-    before = re.split(r"[:.?!\n]", prompt[: found.start()])[:-1]
+    before = re.split(r"[:.?!\n]", prompt[: match.start()])[:-1]
     stated = ":" in rest.strip().rstrip(":")
     return not stated and solid("".join(behind)) < 3 and solid("".join(before)) < 20
 

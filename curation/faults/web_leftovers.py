@@ -241,7 +241,7 @@ def without_leftovers(text: str) -> str:
     line = lines[-1]
     length = len(bare := line.rstrip(" .…»>→"))
     ends = END.finditer(bare, max(0, length - LONGEST_BEHIND))
-    inside = [found.end() for found in ends if found.end() < length]
+    inside = [match.end() for match in ends if match.end() < length]
     body, last = (line[: inside[-1]].rstrip(), line[inside[-1] :]) if inside else (line, "")
     if last and SURE_LINK.fullmatch(last.strip().lower()):
         lines[-1] = body

@@ -118,8 +118,8 @@ def text_of(content: object) -> str:
         return text_of(content["parts"])
     if not isinstance(content, str):
         raise ValueError(f"a turn whose content is no text: {quoted(content)}")
-    if found := PICTURE.search(content):
-        kind = found[1] or found[2]
+    if match := PICTURE.search(content):
+        kind = match[1] or match[2]
         raise ValueError(f"a turn with <{kind}> in it: only texts are read")
     return content
 
@@ -157,13 +157,13 @@ def with_tools_as_text(value: object, tools: object = None) -> object:
     `tools` is the list of their descriptions, or JSON that holds one, where it stands beside the
     conversation. Raises ValueError for a call that is not in one of the usual forms.
     """
-    found = parsed(value) if isinstance(value, str) else value
-    if isinstance(found, dict):
-        tools = tools or next((found[name] for name in TOOLS if found.get(name)), None)
-        found = next((found[name] for name in HOLDERS if isinstance(found.get(name), list)), None)
-    if not isinstance(found, list) or not all(isinstance(turn, dict) for turn in found):
+    chat = parsed(value) if isinstance(value, str) else value
+    if isinstance(chat, dict):
+        tools = tools or next((chat[name] for name in TOOLS if chat.get(name)), None)
+        chat = next((chat[name] for name in HOLDERS if isinstance(chat.get(name), list)), None)
+    if not isinstance(chat, list) or not all(isinstance(turn, dict) for turn in chat):
         return value
-    turns = [as_text(turn) for turn in found]
+    turns = [as_text(turn) for turn in chat]
     return with_introduction(turns, described(tools)) if tools else turns
 
 
@@ -200,8 +200,8 @@ def calls_text(calls: object) -> str:
         if "<tool_call>" in calls:
             return calls
         calls = json_of(calls, "a tool call that is no JSON")
-    found = calls if isinstance(calls, list) else [calls]
-    return "\n".join(marked("tool_call", call_text(call)) for call in found)
+    several = calls if isinstance(calls, list) else [calls]
+    return "\n".join(marked("tool_call", call_text(call)) for call in several)
 
 
 def call_text(call: object) -> str:
@@ -223,10 +223,10 @@ def json_of(text: str, problem: str) -> Any:
 
 def described(tools: object) -> list[str]:
     """The description of each tool, as JSON. Raises ValueError."""
-    found = json_of(tools, "tools that are no JSON") if isinstance(tools, str) else tools
-    if not isinstance(found, list):
-        raise ValueError(f"tools that are no list: {quoted(found)}")
-    return [as_json(one) for one in found]
+    listed = json_of(tools, "tools that are no JSON") if isinstance(tools, str) else tools
+    if not isinstance(listed, list):
+        raise ValueError(f"tools that are no list: {quoted(listed)}")
+    return [as_json(tool) for tool in listed]
 
 
 def with_introduction(turns: list[Turn], tools: list[str]) -> list[Turn]:
@@ -235,8 +235,8 @@ def with_introduction(turns: list[Turn], tools: list[str]) -> list[Turn]:
         return turns
     text = INTRODUCTION.format("\n".join(tools))
     if turns and ROLES.get(speaker_of(turns[0])) == "system":
-        said = as_json(turn_content(turns[0]))
-        return [{"role": "system", "content": f"{said}\n\n{text}".strip()}, *turns[1:]]
+        prompt = as_json(turn_content(turns[0]))
+        return [{"role": "system", "content": f"{prompt}\n\n{text}".strip()}, *turns[1:]]
     return [{"role": "system", "content": text}, *turns]
 
 
@@ -257,14 +257,14 @@ def with_roles(value: Any, names: RoleNames) -> Any:
         held = parsed(value) if value.lstrip()[:1] in ("[", "{") else None
         return text_with_roles(value, names) if held is None else with_roles(held, names)
     if isinstance(value, list):
-        return [with_roles(one, names) for one in value]
+        return [with_roles(element, names) for element in value]
     if not isinstance(value, dict):
         return value
     return {
-        key: names.get(one.strip().casefold(), one)
-        if key in SPEAKERS and isinstance(one, str)
-        else with_roles(one, names)
-        for key, one in value.items()
+        key: names.get(inner.strip().casefold(), inner)
+        if key in SPEAKERS and isinstance(inner, str)
+        else with_roles(inner, names)
+        for key, inner in value.items()
     }
 
 
@@ -276,7 +276,7 @@ def text_with_roles(text: str, names: RoleNames) -> str:
         return text
     if not mark_of((*ROLES, *names)).match(text.lstrip()):
         return text
-    return mark_of(tuple(names)).sub(lambda found: f"{found[1]}{names[found[2].casefold()]}", text)
+    return mark_of(tuple(names)).sub(lambda match: f"{match[1]}{names[match[2].casefold()]}", text)
 
 
 @cache

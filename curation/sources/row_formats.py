@@ -124,13 +124,13 @@ def from_messages(fields: Fields) -> Fields:
     if not holds_tools(messages) and not any(fields.get(name) for name in BESIDE):
         return without(fields, "messages") | {"prompt": messages[:-1], "completion": [messages[-1]]}
     told, tools = tool_chat(messages, fields)
-    found = pairs(told, "last")
-    if not found.pairs:
-        raise ValueError(found.why)
-    prompt, completion = found.pairs[0]
+    chat_pairs = pairs(told, "last")
+    if not chat_pairs.pairs:
+        raise ValueError(chat_pairs.why)
+    prompt, completion = chat_pairs.pairs[0]
     rest = without(fields, "messages", *BESIDE, "function_call", "parallel_tool_calls")
     turns = {
-        "prompt": [one.model_dump() for one in prompt],
+        "prompt": [message.model_dump() for message in prompt],
         "completion": [completion.model_dump()],
     }
     return rest | turns | ({"tools": tools} if tools else {})
@@ -190,7 +190,7 @@ def row_of(made: Made | None) -> Row | None:
         "prompt": turns or turn("user", made.prompt),
         "completion": turn("assistant", answer),
         "annotator": made.annotator,
-        "evidence": [one.model_dump() for one in made.evidence] if made.evidence else None,
+        "evidence": [passage.model_dump() for passage in made.evidence] if made.evidence else None,
         "answerable": made.answerable,
     }
     return Row.model_validate(complete(fields, made.source or ""))
@@ -215,9 +215,9 @@ def evidence_in(values: Iterable[Any]) -> list[Fields]:
     sentences (HotpotQA and RAFT as `datasets` has them). A list or an object may stand there as
     JSON, as in a CSV file.
     """
-    found = [passage for value in values for passage in passages_in(value)]
-    named = ({"id": str(number)} | one for number, one in enumerate(found, start=1))
-    return [one for one in named if one["text"].strip()]
+    passages = [passage for value in values for passage in passages_in(value)]
+    named = ({"id": str(number)} | passage for number, passage in enumerate(passages, start=1))
+    return [passage for passage in named if passage["text"].strip()]
 
 
 def passages_in(value: Any) -> Iterator[Fields]:
@@ -227,8 +227,8 @@ def passages_in(value: Any) -> Iterator[Fields]:
     elif isinstance(value, Mapping):
         yield from one_of(value) if named(value, TEXT) else titled(value)
     elif isinstance(value, Sequence):
-        for one in value:
-            yield from passages_in(joined(one))
+        for element in value:
+            yield from passages_in(joined(element))
     elif value is not None:
         raise ValueError(f"no passage: {json.dumps(value)[:40]}")
 
@@ -245,7 +245,7 @@ def parsed(value: Any) -> Any:
 
 def one_of(value: Mapping[str, Any]) -> Iterator[Fields]:
     about = {"id": value.get("id"), "source": named(value, SOURCE)}
-    told = {key: str(own) for key, own in about.items() if own is not None}
+    told = {key: str(field) for key, field in about.items() if field is not None}
     yield {"text": str(named(value, TEXT)), **told}
 
 
@@ -260,7 +260,7 @@ def titled(value: Mapping[str, Any]) -> Iterator[Fields]:
     sentences, titles = value.get("sentences"), value.get("title") or []
     if not isinstance(sentences, list) or not isinstance(titles, list):
         raise ValueError(f"an object without a text: it has {', '.join(value) or 'nothing'}")
-    if len(sentences) == 1 and all(isinstance(one, list) for one in (*sentences, *titles)):
+    if len(sentences) == 1 and all(isinstance(element, list) for element in (*sentences, *titles)):
         sentences, titles = sentences[0], titles[0] if titles else []  # RAFT: one level more
     for text, title in zip_longest(sentences, titles[: len(sentences)]):
         yield {"text": as_one(text), **({"source": str(title)} if title else {})}
@@ -268,7 +268,7 @@ def titled(value: Mapping[str, Any]) -> Iterator[Fields]:
 
 def as_one(sentences: Any) -> str:
     return " ".join(
-        str(one).strip() for one in ([sentences] if isinstance(sentences, str) else sentences)
+        str(part).strip() for part in ([sentences] if isinstance(sentences, str) else sentences)
     )
 
 

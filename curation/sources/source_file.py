@@ -70,8 +70,8 @@ class ExportFormat:
 
     def judged(self, export: Export, fields: ExportFields) -> ExportJudgements:
         """What was made of every annotation, with notes on how it was read. Raises InputError."""
-        found = self.judge(export, fields)
-        return replace(found, notes=(*export.notes, *found.notes))
+        judgements = self.judge(export, fields)
+        return replace(judgements, notes=(*export.notes, *judgements.notes))
 
     def read(self, source: SourceFile) -> Iterator[Read]:
         """What was made of every record, or annotation. Raises InputError."""
@@ -124,7 +124,7 @@ def table_rows(file: SourceFile) -> Iterator[Read]:
 def texts(file: SourceFile) -> Iterator[Read]:
     for table in read_tables(file.path, skip=file.skip, encoding=file.encoding):
         column, name = find_column(table, TEXT), name_of(table.path)
-        lost = [Read(Origin(file=name, line=one.line, why=UNREADABLE)) for one in table.unreadable]
+        lost = [Read(Origin(file=name, line=row.line, why=UNREADABLE)) for row in table.unreadable]
         made = [
             read for record in numbered(table.rows) for read in documents_of(record, column, name)
         ]
@@ -251,9 +251,9 @@ def telling_file(path: Path) -> Path:
     data = [file for file in data_in(path) if file.suffix.casefold() not in TEXTS]
     if all(file.suffix.casefold() in YAML for file in data) and len(data) < len(documents):
         data = []
-    for found in ([path] if path in files else [], data, documents, files):
-        if found:
-            return found[0]
+    for candidates in ([path] if path in files else [], data, documents, files):
+        if candidates:
+            return candidates[0]
     raise InputError("is a folder without files", file=path)
 
 

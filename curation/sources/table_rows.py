@@ -37,17 +37,17 @@ SCENARIO = "scenario"  # a column that needs no name: its rows are none to be le
 def rows_of_table(table: Table, columns: Columns) -> Iterator[Read]:
     table = with_nested(table, columns.names)
     named = renamed(columns, partial(find_column, table))
-    own, name = columns.model_copy(update=named), name_of(table.path)
+    actual, name = columns.model_copy(update=named), name_of(table.path)
     # A column whose values are all lists or objects, where texts are asked for.
-    answers = [] if own.json_answers or not own.completion else [own.completion]
-    for column in (*own.prompt, *answers, *own.slices):
+    answers = [] if actual.json_answers or not actual.completion else [actual.completion]
+    for column in (*actual.prompt, *answers, *actual.slices):
         values = [row.fields[column] for row in table.rows if row.fields.get(column) is not None]
         if values and all(isinstance(value, list | dict) for value in values):
             problem = "holds lists or objects, not texts: name another column"
             raise InputError(problem, file=table.path, field=column)
-    lost = [Read(Origin(file=name, line=one.line, why=UNREADABLE)) for one in table.unreadable]
+    lost = [Read(Origin(file=name, line=row.line, why=UNREADABLE)) for row in table.unreadable]
     records = numbered(table.rows)
-    made = [read for record in records for read in rows_of_record(record, own, name)]
+    made = [read for record in records for read in rows_of_record(record, actual, name)]
     yield from sorted([*lost, *made], key=lambda read: read.origin.line)
 
 
@@ -84,9 +84,9 @@ class NamedColumns:
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns that were named."""
-        one = (self.completion, self.messages, self.group, self.answerable)
+        single = (self.completion, self.messages, self.group, self.answerable)
         several = (*self.prompt, *(self.slices or ()), *self.evidence)
-        return (*several, *(name for name in one if name is not None))
+        return (*several, *(name for name in single if name is not None))
 
 
 def renamed(columns: Columns | NamedColumns, own: Callable[[str], str]) -> Fields:
@@ -96,8 +96,8 @@ def renamed(columns: Columns | NamedColumns, own: Callable[[str], str]) -> Field
         several = getattr(columns, name)
         named[name] = None if several is None else tuple(map(own, several))
     for name in ("completion", "messages", "group", "answerable"):
-        one = getattr(columns, name)
-        named[name] = None if one is None else own(one)
+        column = getattr(columns, name)
+        named[name] = None if column is None else own(column)
     return named
 
 
@@ -112,9 +112,9 @@ def rows_of_record(record: TableRow, columns: Columns, file: str) -> Iterator[Re
     except (ValueError, TypeError, RecursionError) as error:
         yield Read(Origin(file=file, line=record.line, why=f"{NO_PASSAGE}: {error}"))
         return
-    found = turns(with_abstention(record.fields, columns, stands_on), columns)
-    if isinstance(found, str):
-        yield Read(Origin(file=file, line=record.line, why=found))
+    outcome = turns(with_abstention(record.fields, columns, stands_on), columns)
+    if isinstance(outcome, str):
+        yield Read(Origin(file=file, line=record.line, why=outcome))
         return
     # Slices and group; a slice without a value is none.
     values = {name: as_text(record.fields.get(name)) for name in columns.slices}
@@ -125,7 +125,7 @@ def rows_of_record(record: TableRow, columns: Columns, file: str) -> Iterator[Re
     if columns.group and (group := as_text(record.fields.get(columns.group))):
         about["group"] = f"{columns.group}={group.strip()}"
     about |= stands_on | ({SCENARIO: scenario} if isinstance(scenario, dict) else {})
-    for prompt, completion, tools in found:
+    for prompt, completion, tools in outcome:
         fields = {"prompt": prompt, "completion": completion} | about
         fields |= {"tools": tools} if tools else {}
         try:
@@ -148,8 +148,8 @@ def evidence_of(fields: Fields, columns: Columns) -> Fields:
     holds = answerable_in(name, fields.get(name)) if name else None
     if passages and not columns.json_answers and fields.get(columns.completion or "") == []:
         holds = False
-    found: Fields = {"evidence": passages} if passages else {}
-    return found if holds is None else found | {"answerable": holds}
+    evidence: Fields = {"evidence": passages} if passages else {}
+    return evidence if holds is None else evidence | {"answerable": holds}
 
 
 def with_abstention(fields: Fields, columns: Columns, stands_on: Fields) -> Fields:
@@ -201,20 +201,20 @@ def conversation_turns(fields: Fields, columns: Columns) -> TurnPairs | str:
         if columns.tools == "text":
             value = with_tools_as_text(value, fields.get("tools"))
         if columns.tools == "keep":
-            beside = {name: own for name, own in fields.items() if name != columns.messages}
+            beside = {name: cell for name, cell in fields.items() if name != columns.messages}
             messages, tools = tool_chat(value, beside)
         else:
             messages = conversation(value)
-        found = pairs(messages, columns.turns)
+        chat_pairs = pairs(messages, columns.turns)
     except (ValueError, RecursionError) as error:
         return f"no conversation: {error}"
     made: TurnPairs = []
-    for prompt, completion in found.pairs:
+    for prompt, completion in chat_pairs.pairs:
         if completion.tool_calls or is_more_than_placeholder(completion.content):
             has_own = any(message.role == "system" for message in prompt)
             system = [] if has_own else system_turn(columns)
             made.append(([*system, *as_turns(prompt)], as_turns((completion,)), tools))
-    return made or (f"no row of a conversation: {found.why}" if found.why else NO_ANSWER)
+    return made or (f"no row of a conversation: {chat_pairs.why}" if chat_pairs.why else NO_ANSWER)
 
 
 def system_turn(columns: Columns) -> list[Fields]:

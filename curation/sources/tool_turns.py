@@ -45,25 +45,25 @@ def tool_chat(value: object, beside: Mapping[str, Any]) -> ToolChat:
 
     `beside` is the record that it stands in. Raises ValueError that says why it cannot be read.
     """
-    found = parsed(value) if isinstance(value, str) and value.lstrip()[:1] in ("[", "{") else value
+    chat = parsed(value) if isinstance(value, str) and value.lstrip()[:1] in ("[", "{") else value
     told = beside
-    if isinstance(found, dict):
-        told = {**beside, **found}
-        found = next((found[name] for name in HOLDERS if isinstance(found.get(name), list)), found)
-    if isinstance(found, str) and is_glaive(found):
-        found = glaive_turns(found)
-    if isinstance(found, list) and all(isinstance(turn, dict) for turn in found):
-        turns = [one for turn in found for one in messages_of(turn)]
+    if isinstance(chat, dict):
+        told = {**beside, **chat}
+        chat = next((chat[name] for name in HOLDERS if isinstance(chat.get(name), list)), chat)
+    if isinstance(chat, str) and is_glaive(chat):
+        chat = glaive_turns(chat)
+    if isinstance(chat, list) and all(isinstance(turn, dict) for turn in chat):
+        turns = [m for turn in chat for m in messages_of(turn)]
     else:
         turns = conversation_of_words(value)
     if not turns:
         raise ValueError("has no turns")
     before = beside.get(SYSTEM)
-    if isinstance(before, str) and before.strip() and all(one.role != "system" for one in turns):
+    if isinstance(before, str) and before.strip() and all(m.role != "system" for m in turns):
         turns = [message("system", before.removeprefix("SYSTEM:").strip()), *turns]
-    own, messages = without_introduction(list(told_apart(turns)))
+    introduced, messages = without_introduction(list(told_apart(turns)))
     given = next((told[name] for name in BESIDE if told.get(name)), None)
-    tools = list(tools_in(given)) or own
+    tools = list(tools_in(given)) or introduced
     sound_tools(tuple(tools))
     return ToolChat(joined(messages), tools)
 
@@ -106,20 +106,20 @@ def messages_of(turn: Turn) -> Iterator[Message]:
     who = speaker_of(turn)
     calls = next((turn[name] for name in CALLS if turn.get(name)), None)
     if TOOLS.fullmatch(who):
-        said = turn_content(turn)
+        content = turn_content(turn)
         if "call" in who:
-            yield calling("", calls_in(said), weight_of(turn))
+            yield calling("", calls_in(content), weight_of(turn))
         else:
             name, call = turn.get("name"), turn.get("tool_call_id")
-            yield result(said, str(name) if name else None, str(call) if call else None)
+            yield result(content, str(name) if name else None, str(call) if call else None)
     elif calls:
         if ROLES.get(who) != "assistant":
             raise ValueError(f"{quoted(who)} calls a tool: only an assistant does")
         yield calling(text_of(turn_content(turn)), calls_in(calls), weight_of(turn))
     else:
-        for one in turns_of(turn):
-            weight = weight_of(turn) if one.role == "assistant" else None
-            yield one if weight is None else one.model_copy(update={"weight": weight})
+        for part in turns_of(turn):
+            weight = weight_of(turn) if part.role == "assistant" else None
+            yield part if weight is None else part.model_copy(update={"weight": weight})
 
 
 def weight_of(turn: Turn) -> int | None:
@@ -151,13 +151,13 @@ def calling(said: str, calls: Iterable[ToolCall], weight: int | None = None) -> 
 def made(fields: Mapping[str, Any]) -> Message:
     """Raises ValueError for what is no message, and for a text that no file can hold."""
     try:
-        found = Message.model_validate(fields)
-        found.text.encode()
+        valid = Message.model_validate(fields)
+        valid.text.encode()
     except ValidationError as error:
         raise ValueError(first_problem(error)) from None
     except UnicodeEncodeError:
         raise ValueError("holds half a character (a lone surrogate)") from None
-    return found
+    return valid
 
 
 def first_problem(error: ValidationError) -> str:
@@ -171,13 +171,13 @@ ARGUMENTS = '"arguments":'
 
 def tagged(text: str, mark: str) -> tuple[list[str], str]:
     """What stands between `<mark>` and `</mark>`, each time, and the text without these."""
-    found, rest, at = list[str](), list[str](), 0
+    inside, rest, at = list[str](), list[str](), 0
     begin, end = f"<{mark}>", f"</{mark}>"
     while (start := text.find(begin, at)) >= 0 and (stop := text.find(end, start)) >= 0:
         rest.append(text[at:start])
-        found.append(text[start + len(begin) : stop].strip())
+        inside.append(text[start + len(begin) : stop].strip())
         at = stop + len(end)
-    return found, "".join([*rest, text[at:]])
+    return inside, "".join([*rest, text[at:]])
 
 
 def in_quotes(text: str) -> dict[str, str] | None:
@@ -193,28 +193,28 @@ def in_quotes(text: str) -> dict[str, str] | None:
 def calls_in(value: object) -> list[ToolCall]:
     """One call, or several: objects, JSON that holds them, or marked ones. Raises ValueError."""
     if isinstance(value, str):
-        if found := tagged(value, "tool_call")[0]:
-            return [call for one in found for call in calls_in(one)]
+        if inside := tagged(value, "tool_call")[0]:
+            return [call for text in inside for call in calls_in(text)]
         if (held := in_quotes(value) or parsed(value)) is None:
             raise ValueError(f"{NO_CALL}: {quoted(value)}")
         value = held
-    return [call_of(one) for one in (value if isinstance(value, list) else [value])]
+    return [call_of(call) for call in (value if isinstance(value, list) else [value])]
 
 
 def call_of(value: object) -> ToolCall:
-    own = value.get("function", value) if isinstance(value, dict) else None
+    body = value.get("function", value) if isinstance(value, dict) else None
     if isinstance(value, dict) and (value.get("type") or "function") != "function":
         raise ValueError(f"a call of type {quoted(value['type'])}: only functions are read")
-    if not isinstance(own, dict) or not isinstance(own.get("name"), str) or not own["name"]:
+    if not isinstance(body, dict) or not isinstance(body.get("name"), str) or not body["name"]:
         raise ValueError(f"a tool call without a name: {quoted(value)}")
-    told = own.get("arguments", own.get("parameters"))
+    told = body.get("arguments", body.get("parameters"))
     text = told if isinstance(told, str) else spelled_out({} if told is None else told)
     if text.lstrip().startswith('"'):  # JSON in JSON in JSON, as in an example of OpenAI's own
         with suppress(ValueError):
             text = str(json.loads(text))
     id_ = value.get("id") if isinstance(value, dict) else None
     try:
-        function = CalledFunction(name=own["name"], arguments=text or "{}")
+        function = CalledFunction(name=body["name"], arguments=text or "{}")
         return ToolCall(id=str(id_) if id_ else None, function=function)
     except ValidationError as error:
         raise ValueError(first_problem(error)) from None
@@ -223,22 +223,22 @@ def call_of(value: object) -> ToolCall:
 def told_apart(messages: Iterable[Message]) -> Iterator[Message]:
     """The messages with the calls and results that stand in their texts as what they are."""
     called = False
-    for one in messages:
-        if one.role == "assistant" and "<tool_call>" in one.content:
-            found, said = tagged(one.content, "tool_call")
-            if "<tool_call>" in said:
+    for turn in messages:
+        if turn.role == "assistant" and "<tool_call>" in turn.content:
+            texts, prose = tagged(turn.content, "tool_call")
+            if "<tool_call>" in prose:
                 raise ValueError("has a <tool_call> without its end")
-            calls = [*(one.tool_calls or ()), *(call for own in found for call in calls_in(own))]
-            one = calling(said.strip(), calls, one.weight)
-        if one.role == "tool" or (called and one.role == "user"):
-            results, rest = tagged(one.content, "tool_response")
+            calls = [*(turn.tool_calls or ()), *(call for text in texts for call in calls_in(text))]
+            turn = calling(prose.strip(), calls, turn.weight)
+        if turn.role == "tool" or (called and turn.role == "user"):
+            results, rest = tagged(turn.content, "tool_response")
             if results and not rest.strip():
-                about = one.name, one.tool_call_id
-                yield from (result(said, *(about if len(results) == 1 else ())) for said in results)
+                about = turn.name, turn.tool_call_id
+                yield from (result(text, *(about if len(results) == 1 else ())) for text in results)
                 called = True
                 continue
-        called = bool(one.tool_calls) or (called and one.role == "tool")
-        yield one
+        called = bool(turn.tool_calls) or (called and turn.role == "tool")
+        yield turn
 
 
 # --- introductions --------------------------------------------------------------------------------
@@ -259,8 +259,8 @@ def without_introduction(
     """
     if not messages or messages[0].role != "system":
         return [], messages
-    said = messages[0].content
-    before, told, behind = introduction(said)
+    prompt = messages[0].content
+    before, told, behind = introduction(prompt)
     tools = objects_in_a_row(told)
     if not tools:
         return [], messages
@@ -292,16 +292,16 @@ def objects_in_a_row(text: str) -> list[Any]:
     """A list in JSON or as Python prints it, or objects one behind the other; else nothing."""
     if isinstance(whole := parsed(text), list):
         return whole
-    found, at, decoder = list[Any](), 0, json.JSONDecoder()
+    values, at, decoder = list[Any](), 0, json.JSONDecoder()
     while at < len(text):
         try:
             value, at = decoder.raw_decode(text, at)
         except (ValueError, RecursionError):
             return [whole] if isinstance(whole, dict) else []
-        found.append(value)
+        values.append(value)
         while at < len(text) and text[at] in " \t\r\n,":
             at += 1
-    return found
+    return values
 
 
 # --- glaive ---------------------------------------------------------------------------------------
@@ -324,10 +324,10 @@ def glaive_turns(text: str) -> list[Turn]:
         raise ValueError("has text before its first turn")
     turns: list[Turn] = []
     for who, told in zip(parts[1::2], parts[2::2], strict=True):
-        said, *calls = told.replace(ENDED, "").split(FUNCTION_CALL)
-        turn: Turn = {"role": WHO[who], "content": said.strip()}
+        content, *calls = told.replace(ENDED, "").split(FUNCTION_CALL)
+        turn: Turn = {"role": WHO[who], "content": content.strip()}
         if calls:
-            called = [call for one in calls for call in calls_in(one.strip())]
+            called = [call for written in calls for call in calls_in(written.strip())]
             turn["tool_calls"] = [call.model_dump() for call in called]
         turns.append(turn)
     return turns

@@ -49,29 +49,29 @@ def transcript_lines(text: str) -> list[Line]:
     if any(CUE.fullmatch(line.text) for line in lines):
         return list(turns_of_captions(lines))
     # A line whose mark says more than who speaks loses the rest of it.
-    found = ((line, ABOVE.fullmatch(line.text) or NAMED.match(line.text)) for line in lines)
+    marked = ((line, ABOVE.fullmatch(line.text) or NAMED.match(line.text)) for line in lines)
     return [
         Line(line.number, f"{mark['late'] or mark['early']}: {line.text[mark.end() :].lstrip()}")
         if mark
         else line
-        for line, mark in found
+        for line, mark in marked
     ]
 
 
 def turns_of_captions(lines: Iterable[Line]) -> Iterator[Line]:
     """What is said in WebVTT or SubRip; what one side says in one go is one line."""
-    speaker, said, begin = "", list[str](), 0
+    speaker, spoken, begin = "", list[str](), 0
     for line in spoken_lines(lines):
-        found = SPOKEN.fullmatch(line.text)
-        if found and found[1] != speaker:
-            if said:
-                yield Line(begin, " ".join(said))
-            speaker, said, begin = found[1], [line.text], line.number
+        match = SPOKEN.fullmatch(line.text)
+        if match and match[1] != speaker:
+            if spoken:
+                yield Line(begin, " ".join(spoken))
+            speaker, spoken, begin = match[1], [line.text], line.number
         else:
             begin = begin or line.number
-            said.append(found[2] if found else line.text)
-    if said:
-        yield Line(begin, " ".join(said))
+            spoken.append(match[2] if match else line.text)
+    if spoken:
+        yield Line(begin, " ".join(spoken))
 
 
 def spoken_lines(lines: Iterable[Line]) -> Iterator[Line]:
@@ -83,7 +83,7 @@ def spoken_lines(lines: Iterable[Line]) -> Iterator[Line]:
         elif not line.text.strip():
             is_said = False
         elif is_said:
-            named = VOICE.sub(lambda found: f"{found[1].strip()}: ", line.text)
+            named = VOICE.sub(lambda match: f"{match[1].strip()}: ", line.text)
             if text := " ".join(html.unescape(TAG.sub("", named)).split()):
                 yield Line(line.number, text)
 
@@ -138,17 +138,17 @@ def is_transcript(file: Path, encoding: str | None = None) -> bool:
     """Whether all that a text file holds is conversations, each from its first line on. Raises
     InputError.
     """
-    found = conversations(transcript_lines(read_text_of(file, encoding)))
-    begins = [next(line.text for line in one if line.text.strip()) for one in found]
-    return bool(found) and all(map(MARK.match, begins)) and all(map(is_whole, found))
+    chats = conversations(transcript_lines(read_text_of(file, encoding)))
+    begins = [next(line.text for line in chat if line.text.strip()) for chat in chats]
+    return bool(chats) and all(map(MARK.match, begins)) and all(map(is_whole, chats))
 
 
 def transcripts_in(path: Path) -> list[Path]:
     files = files_in(path)
-    found = [file for file in files if file == path or file.suffix.casefold() in ENDINGS]
-    if not found:
+    transcripts = [file for file in files if file == path or file.suffix.casefold() in ENDINGS]
+    if not transcripts:
         raise InputError("is a folder without transcripts (.txt, .vtt or .srt)", file=path)
-    return found
+    return transcripts
 
 
 def conversations(lines: Sequence[Line]) -> list[list[Line]]:
@@ -170,12 +170,12 @@ def parts(lines: Sequence[Line], divides: Callable[[Line], bool]) -> list[list[L
 
 def between_blanks(lines: Sequence[Line], blanks: int) -> Callable[[Line], bool]:
     """What tells the lines of runs of so many blank ones."""
-    found: set[int] = set()
+    blank_numbers: set[int] = set()
     for blank, run in groupby(lines, key=lambda line: not line.text.strip()):
         numbers = [line.number for line in run]
         if blank and len(numbers) >= blanks:
-            found.update(numbers)
-    return lambda line: line.number in found
+            blank_numbers.update(numbers)
+    return lambda line: line.number in blank_numbers
 
 
 def is_whole(lines: Sequence[Line]) -> bool:

@@ -60,20 +60,20 @@ def joined(messages: Iterable[Message]) -> list[Message]:
 
     People press Enter in the middle, and many chat templates refuse two turns of one side.
     """
-    found: list[Message] = []
-    for one in messages:
-        last = found[-1] if found else None
-        if last and last.role == one.role != "tool" and not last.tool_calls:
-            found[-1] = together(last, one)
+    turns: list[Message] = []
+    for turn in messages:
+        last = turns[-1] if turns else None
+        if last and last.role == turn.role != "tool" and not last.tool_calls:
+            turns[-1] = together(last, turn)
         else:
-            found.append(one)
-    return found
+            turns.append(turn)
+    return turns
 
 
 def together(first: Message, second: Message) -> Message:
     """Of two answers that were weighed, both must be learnt for the whole to be."""
     texts = [message.content for message in (first, second) if message.content.strip()]
-    weights = [one.weight for one in (first, second) if one.weight is not None]
+    weights = [turn.weight for turn in (first, second) if turn.weight is not None]
     weight = min(weights, default=None)
     return second.model_copy(update={"content": "\n\n".join(texts), "weight": weight})
 
@@ -97,11 +97,11 @@ def pairs(messages: Sequence[Message], turns: Turns) -> Pairs:
     as are turns after the last answer. Turns without a word are left out of what was said before.
     An answer of weight 0 is no answer to learn, but is said before others.
     """
-    said = joined(messages)
+    spoken = joined(messages)
     # Without answers before the first question, if anybody asks.
-    users = [i for i, turn in enumerate(said) if turn.role == "user"]
+    users = [i for i, turn in enumerate(spoken) if turn.role == "user"]
     first = users[0] if users else 0
-    asked = [turn for i, turn in enumerate(said) if i >= first or turn.role != "assistant"]
+    asked = [turn for i, turn in enumerate(spoken) if i >= first or turn.role != "assistant"]
     # Without what comes after the last answer, if there is one.
     replies = [i for i, turn in enumerate(asked) if turn.role == "assistant"]
     taught = [i for i in replies if asked[i].weight != 0]
@@ -109,8 +109,8 @@ def pairs(messages: Sequence[Message], turns: Turns) -> Pairs:
         return Pairs((), NOT_LEARNT)
     ended = list(asked[: taught[-1] + 1] if taught else asked)
     wanted = taught if turns == "every" else taught[-1:]
-    found = tuple(answer_pairs(ended, wanted))
-    return Pairs(found, None if found else why_none(ended, wanted))
+    examples = tuple(answer_pairs(ended, wanted))
+    return Pairs(examples, None if examples else why_none(ended, wanted))
 
 
 def answer_pairs(
@@ -203,12 +203,12 @@ def marked_turns(text: str) -> list[Message]:
     for token in TOKENS:
         if token.match(text):
             turns: list[Message] = []
-            for who, said in cut(text, token)[1]:
-                said = LAST.sub("", said).strip()
-                if ENDS.search(said) or (who == "[/SYSTEM_PROMPT]" and said):
+            for who, content in cut(text, token)[1]:
+                content = LAST.sub("", content).strip()
+                if ENDS.search(content) or (who == "[/SYSTEM_PROMPT]" and content):
                     raise ValueError("has text between two turns")
-                if said or who not in CLOSING:
-                    turns += with_system(INST.get(who) or role_of(who), said)
+                if content or who not in CLOSING:
+                    turns += with_system(INST.get(who) or role_of(who), content)
             return turns
     for read in (heading_turns, line_turns, capital_turns):
         if turns := read(text):
@@ -220,8 +220,8 @@ def marked_turns(text: str) -> list[Message]:
 
 def with_system(role: Role, said: str) -> list[Message]:
     """A turn, and before it the system prompt that Llama 2 writes into a question."""
-    if role == "user" and (found := SYS.fullmatch(said)):
-        return [message("system", found[1].strip()), message(role, found[2].strip())]
+    if role == "user" and (match := SYS.fullmatch(said)):
+        return [message("system", match[1].strip()), message(role, match[2].strip())]
     return [message(role, said)]
 
 
@@ -268,14 +268,14 @@ def word_turns(
     answer = sides.index("assistant", asked if "assistant" in sides[asked:] else 0)
     calls = ["function response", "function call"]  # they are refused, not taught
     marks = sorted({*map(re.escape, used[: answer + 1]), *calls}, key=len, reverse=True)
-    own = re.compile(mark.format("|".join(marks)), re.I | re.M)
-    return turns_of(cut(text, own)[1], roles)
+    pattern = re.compile(mark.format("|".join(marks)), re.I | re.M)
+    return turns_of(cut(text, pattern)[1], roles)
 
 
 def turns_of(spoken: Iterable[tuple[str, str]], roles: dict[str, Role]) -> list[Message]:
     return [
-        message(roles.get(who.casefold()) or role_of(who), LAST.sub("", said).strip())
-        for who, said in spoken
+        message(roles.get(who.casefold()) or role_of(who), LAST.sub("", content).strip())
+        for who, content in spoken
     ]
 
 
@@ -288,9 +288,9 @@ def preamble(opening: str) -> list[Message]:
 def cut(text: str, mark: re.Pattern[str]) -> tuple[str, list[tuple[str, str]]]:
     """What stands before the first mark, and of each mark who it says speaks and what follows."""
     marks = list(mark.finditer(text))
-    ends = [*(found.start() for found in marks), len(text)]
+    ends = [*(match.start() for match in marks), len(text)]
     spoken = [
-        (found["who"], text[found.end() : end])
-        for found, (_, end) in zip(marks, pairwise(ends), strict=True)
+        (match["who"], text[match.end() : end])
+        for match, (_, end) in zip(marks, pairwise(ends), strict=True)
     ]
     return text[: ends[0]], spoken

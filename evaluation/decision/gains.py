@@ -20,7 +20,7 @@ def kept_gains(dev: ScoreTable, base: ScoreTable, policy: Policy) -> dict[str, K
     student the challenger; in `base` the bare base stands in the teacher's place.
     """
     better = better_of(dev, policy)
-    found: dict[str, KeptGain] = {}
+    gains: dict[str, KeptGain] = {}
     for metric in policy.gating:
         if metric not in dev.metrics or metric not in base.metrics:
             continue
@@ -30,23 +30,23 @@ def kept_gains(dev: ScoreTable, base: ScoreTable, policy: Policy) -> dict[str, K
         if len(set(clusters)) < 2:
             continue
         sign = -1 if better.get(metric) == "less" else 1
-        own, teachers, bases = (
+        students, teachers, bases = (
             sign * np.array([getattr(table[name], side)[metric] for name in names])
             for table, side in ((taught, "challenger"), (taught, "champion"), (bare, "champion"))
         )
-        found[metric] = kept_gain(own - bases, teachers - bases, clusters, policy.alpha)
-    return found
+        gains[metric] = kept_gain(students - bases, teachers - bases, clusters, policy.alpha)
+    return gains
 
 
 def kept_lines(kept: Mapping[str, KeptGain]) -> Iterator[str]:
     """A sentence for each metric; one without a share says why."""
-    for metric, found in kept.items():
-        gain = f"of the champion's gain of {found.teacher:+.3f} {metric} over the base"
-        if found.share is None or found.interval is None:
+    for metric, estimate in kept.items():
+        gain = f"of the champion's gain of {estimate.teacher:+.3f} {metric} over the base"
+        if estimate.share is None or estimate.interval is None:
             yield f"{metric}: the champion's gain over the base may be none, so no share of it"
         else:
-            low, high = found.interval
-            yield f"{gain} the challenger keeps {found.share:.0%} [{low:.0%}, {high:.0%}]"
+            low, high = estimate.interval
+            yield f"{gain} the challenger keeps {estimate.share:.0%} [{low:.0%}, {high:.0%}]"
 
 
 def scores_on(table: ScoreTable, metric: str) -> dict[str, ItemScore]:
@@ -61,11 +61,11 @@ def kept_gain(student: Array, teacher: Array, clusters: Sequence[str], alpha: fl
     at 1 − alpha, the errors those of clusters. It is an interval, and no other set, exactly where
     the lower bound of the teacher's gain is above zero, so elsewhere no share is told.
     """
-    x, y, apart = (paired(one, clusters) for one in (student, teacher, student - teacher))
+    x, y, apart = (paired(gain, clusters) for gain in (student, teacher, student - teacher))
     lower, _ = bounds(y.diff, y.se, y.df, alpha)
-    found = KeptGain(n=y.n, clusters=y.clusters, teacher=y.diff, student=x.diff, lower=lower)
+    estimate = KeptGain(n=y.n, clusters=y.clusters, teacher=y.diff, student=x.diff, lower=lower)
     if lower <= 0:
-        return found
+        return estimate
     together = (x.se**2 + y.se**2 - apart.se**2) / 2  # their covariance
     t2 = float(special.stdtrit(y.df, alpha)) ** 2
     a = y.diff**2 - t2 * y.se**2
@@ -73,7 +73,7 @@ def kept_gain(student: Array, teacher: Array, clusters: Sequence[str], alpha: fl
     c = x.diff**2 - t2 * x.se**2
     reach = sqrt(max(0.0, b * b - a * c))
     ends = ((b - reach) / a, (b + reach) / a)
-    return found.model_copy(update={"share": x.diff / y.diff, "interval": ends})
+    return estimate.model_copy(update={"share": x.diff / y.diff, "interval": ends})
 
 
 # --- reward alone ---------------------------------------------------------------------------------
@@ -119,8 +119,8 @@ def rewards(evidence: Evidence) -> list[str]:
 
 def not_rewarded(evidence: Evidence, policy: Policy) -> list[str]:
     """What decides, was measured on dev, and rewarded nothing."""
-    found = evidence.dev.keys() - set(evidence.rewarded or ())
-    return [name for name in policy.gating if name in found]
+    unrewarded = evidence.dev.keys() - set(evidence.rewarded or ())
+    return [name for name in policy.gating if name in unrewarded]
 
 
 def rose(found: MetricEvidence, policy: Policy) -> bool:
@@ -130,7 +130,7 @@ def rose(found: MetricEvidence, policy: Policy) -> bool:
 def gains_text(evidence: Evidence, policy: Policy, names: list[str]) -> str:
     parts = []
     for name in names:
-        found = evidence.dev[name]
-        low, high = reach(found, policy.alpha)
-        parts.append(f"{name} {found.diff:+.3f} [{low:+.3f}, {high:+.3f}]")
+        measured = evidence.dev[name]
+        low, high = reach(measured, policy.alpha)
+        parts.append(f"{name} {measured.diff:+.3f} [{low:+.3f}, {high:+.3f}]")
     return ", ".join(parts)

@@ -73,13 +73,13 @@ class Spanned:
     ) -> "Spanned":
         applying = [line for line in lines if metric not in (line.inapplicable or ())]
         drawn, reach = by_item(applying), reach_of(metric, ends)
-        clusters = clusters_of([one[0] for one in drawn])
-        missing = sum(len(measured_on(one, metric)) < len(one) for one in drawn)
+        clusters = clusters_of([draws[0] for draws in drawn])
+        missing = sum(len(measured_on(draws, metric)) < len(draws) for draws in drawn)
         if not missing:
             known = differences(item_means(applying), metric, better)
             return cls(known, known, clusters, missing, reach)
         worst, best = (
-            np.array([spanned(one, metric, better, end) for one in drawn])
+            np.array([spanned(draws, metric, better, end) for draws in drawn])
             for end in reach or (0.0, 0.0)
         )
         return cls(worst, best, clusters, missing, reach)
@@ -140,7 +140,7 @@ def own_mean(lines: Sequence[ItemScore], metric: str, missing: float) -> float:
         return missing if known is None else known
 
     applying = [line for line in lines if metric not in (line.inapplicable or ())]
-    return float(np.mean([np.mean([own(line) for line in one]) for one in by_item(applying)]))
+    return float(np.mean([np.mean([own(line) for line in draws]) for draws in by_item(applying)]))
 
 
 def spanned(
@@ -168,10 +168,10 @@ def summarise_labels(
     held = [item for item in applying if item.labels and metric in item.labels]
     lacking = [item for item in applying if not (item.labels and metric in item.labels)]
     clusters = clusters_of(held)
-    labels = [one for one in labels_of(held, metric) if one]
-    references = [one.reference for one in labels]
-    champion = macro_f1(references, [one.champion for one in labels], clusters)
-    challenger = macro_f1(references, [one.challenger for one in labels], clusters)
+    labels = [label for label in labels_of(held, metric) if label]
+    references = [label.reference for label in labels]
+    champion = macro_f1(references, [label.champion for label in labels], clusters)
+    challenger = macro_f1(references, [label.challenger for label in labels], clusters)
     sides = float(champion.mean()), float(challenger.mean())
     sign = -1 if better == "less" else 1
     values = sign * (challenger - champion)
@@ -315,9 +315,9 @@ def rightness(items: Sequence[ItemScore], metric: str) -> Array:
     """Whether on each item [n] the challenger alone is right, 1, or the champion alone, −1."""
     gains = [
         0.0
-        if one is None
-        else float(one.challenger == one.reference) - (one.champion == one.reference)
-        for one in labels_of(items, metric)
+        if label is None
+        else float(label.challenger == label.reference) - (label.champion == label.reference)
+        for label in labels_of(items, metric)
     ]
     return np.array(gains, dtype=np.float64)
 
@@ -347,12 +347,13 @@ def item_means(answers: Sequence[ItemScore]) -> tuple[ItemScore, ...]:
 
 
 def mean_of(drawn: Sequence[ItemScore]) -> ItemScore:
-    judged = [one.preference for one in drawn if one.preference is not None]
+    judged = [sample.preference for sample in drawn if sample.preference is not None]
     read = {
-        name: [one for one in drawn if name not in (one.unread or ())] for name in drawn[0].champion
+        name: [sample for sample in drawn if name not in (sample.unread or ())]
+        for name in drawn[0].champion
     }
     unread = tuple(sorted(name for name, ones in read.items() if not ones))
-    never = set.intersection(*({*(one.inapplicable or ())} for one in drawn)) & {*unread}
+    never = set.intersection(*({*(sample.inapplicable or ())} for sample in drawn)) & {*unread}
     return drawn[0].model_copy(
         update={
             "champion": {m: fmean(o.champion[m] for o in read[m] or drawn) for m in read},

@@ -32,7 +32,7 @@ def chance_of_all(chances: Iterable[float]) -> float:
 
     Bonferroni's bound; by it the rule divides what may be missed among the gating metrics.
     """
-    return max(0.0, 1.0 - sum(1.0 - one for one in chances))
+    return max(0.0, 1.0 - sum(1.0 - probability for probability in chances))
 
 
 def detectable(

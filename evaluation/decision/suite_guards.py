@@ -53,25 +53,25 @@ def on_all_items(measured: Mapping[str, Measured]) -> Measured:
 
 def broken_suite_floors(evidence: Evidence, policy: Policy) -> Iterator[str]:
     """The means of the challenger that the policy does not allow, whatever anybody else has."""
-    for one in guarded(evidence, policy):
-        floor, measured = one.guard.floor, one.champion
+    for case in guarded(evidence, policy):
+        floor, measured = case.guard.floor, case.champion
         if floor is None or measured is None:
             continue
         if measured.beyond(floor):
             yield (
-                f"{one.metric} in suite {one.suite} is {measured.own_score:.3f} on {measured.n} "
+                f"{case.metric} in suite {case.suite} is {measured.own_score:.3f} on {measured.n} "
                 f"items, {measured.limit}, {floor:.3f}"
             )
 
 
 def suite_floors_in_doubt(evidence: Evidence, policy: Policy) -> Iterator[str]:
     """Floors that hold only where nothing is missing: they are not passed by what is left out."""
-    for one in guarded(evidence, policy):
-        floor, measured = one.guard.floor, one.champion
+    for case in guarded(evidence, policy):
+        floor, measured = case.guard.floor, case.champion
         if floor is None or measured is None or measured.beyond(floor):
             continue
         if measured.beyond(floor, at_worst=True):
-            yield f"{one.metric} in suite {one.suite} is {measured.limit_at_worst}, {floor:.3f}"
+            yield f"{case.metric} in suite {case.suite} is {measured.limit_at_worst}, {floor:.3f}"
 
 
 def guarded_losses(
@@ -80,19 +80,19 @@ def guarded_losses(
     """What must be shown not to have lost more than its margin, against champion and bare base: who
     against whom, in which metric, what was measured, and the margin.
     """
-    for one in guarded(evidence, policy):
-        for opponent, measured in (("champion", one.champion), ("bare base", one.base)):
-            if one.guard.margin is not None and measured is not None:
-                subject = f"suite {one.suite} against the {opponent}"
-                yield subject, one.metric, measured, one.guard.margin
+    for case in guarded(evidence, policy):
+        for opponent, measured in (("champion", case.champion), ("bare base", case.base)):
+            if case.guard.margin is not None and measured is not None:
+                subject = f"suite {case.suite} against the {opponent}"
+                yield subject, case.metric, measured, case.guard.margin
 
 
 def unmeasured_suites(evidence: Evidence, policy: Policy) -> Iterator[str]:
     """The guards of which nothing was measured: they may hide any loss."""
-    for one in guarded(evidence, policy):
-        if one.missing:
-            against = " against the bare base" if one.champion else ""
-            yield f"{one.metric} in suite {one.suite} is guarded and was not measured{against}"
+    for case in guarded(evidence, policy):
+        if case.missing:
+            against = " against the bare base" if case.champion else ""
+            yield f"{case.metric} in suite {case.suite} is guarded and was not measured{against}"
 
 
 def refuse_unmeasured_suites(evidence: Evidence, policy: Policy) -> None:

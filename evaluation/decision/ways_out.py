@@ -143,10 +143,10 @@ def what_was_lost(
 
 def what_few_groups_leave_open(gating: Measured) -> Iterator[str]:
     """Items alike are one piece of evidence: more of their kind show nothing more."""
-    if found := next((m for m in gating.values() if m.df < LEAST_DF), None):
+    if evidence := next((m for m in gating.values() if m.df < LEAST_DF), None):
         yield (
             f"sealed items of other groups, by more rows that ask other things ({GROWN_SEALED}): "
-            f"these {found.n:,} count as {found.df + 1:.1f} groups of rows alike, and "
+            f"these {evidence.n:,} count as {evidence.df + 1:.1f} groups of rows alike, and "
             f"{LEAST_DF + 1} are needed"
         )
 
@@ -255,8 +255,8 @@ def more_items(prospects: Sequence[Prospect], power: float) -> int | None:
     """
 
     def enough(more: int) -> bool:
-        return prod(one.chance(more) for one in prospects) >= power
+        return prod(prospect.chance(more) for prospect in prospects) >= power
 
-    if any(one.effect <= one.threshold for one in prospects):
+    if any(prospect.effect <= prospect.threshold for prospect in prospects):
         return None
     return least(enough, MOST_ITEMS)

@@ -130,14 +130,14 @@ class AnsweringModel:
             drafts = [self.afresh(draft) for draft in drafts if not draft.ended]
 
     def answer_of(self, draft: Draft) -> Answer:
-        own = self.completion(draft.row, draft.prompt)
-        text = self.text(own) if draft.row.calls else ""
+        completion = self.completion(draft.row, draft.prompt)
+        text = self.text(completion) if draft.row.calls else ""
         return Answer(
             item=draft.row.id,
             text=self.text(draft.tokens),
             tokens=len(draft.tokens),
             prompt_tokens=len(draft.prompt),
-            reference_tokens=len(own) or None,
+            reference_tokens=len(completion) or None,
             reference=text if text and text != draft.row.completion_text else None,
             sample=draft.sample,
         )
@@ -196,11 +196,11 @@ class AnsweringModel:
         while len(measured) < len(order):
             chosen = order[len(measured) : len(measured) + self.side_by_side]
             try:
-                found = self.read_pairs([pairs[i] for i in chosen], prefix, measure)
+                measures = self.read_pairs([pairs[i] for i in chosen], prefix, measure)
             except torch.OutOfMemoryError as error:
                 self.halve(error)
             else:
-                measured.update(zip(chosen, found, strict=True))
+                measured.update(zip(chosen, measures, strict=True))
         return [measured.get(i) for i in range(len(rows))]
 
     def read_pairs(

@@ -168,7 +168,7 @@ class Respondent:
         not interrupted.
         """
         self.answer_ahead([(rows, samples)], label)
-        found: dict[tuple[str, int], Answer] = {}
+        answers: dict[tuple[str, int], Answer] = {}
         try:
             with progress(label, samples * len(rows), "answers") as bar:
                 for unit_rows in self.units(rows, samples):
@@ -177,13 +177,13 @@ class Respondent:
                         unit = self.make(unit_rows, samples, bar)
                     else:
                         bar.advance(len(unit.answers))
-                    found |= {(answer.item, answer.sample): answer for answer in unit.answers}
+                    answers |= {(answer.item, answer.sample): answer for answer in unit.answers}
         finally:
             # Leave nothing on a server.
             if self.release is not None and self.model is not None:
                 self.model = None
                 self.release()
-        given = [(row, found[row.id, sample]) for row in rows for sample in range(samples)]
+        given = [(row, answers[row.id, sample]) for row in rows for sample in range(samples)]
         if self.system.index is None:
             return [answer for _, answer in given]
         return [answer.model_copy(update={"evidence": row.evidence}) for row, answer in given]
@@ -197,12 +197,12 @@ class Respondent:
         if not self.portable or chosen_engine(len(units)) is None:
             return
         # A conversation needs the project's tools and users, which are asked from here.
-        alone = [one for one in units if not any(row.scenario for row in one[0])]
+        alone = [task for task in units if not any(row.scenario for row in task[0])]
         missing = [(rows, samples) for rows, samples in alone if not self.cached(rows, samples)]
         params = chosen_engine(len(missing))
         if params is None:
             return
-        maker, batches = partial(unit_maker, self.load), [[one] for one in missing]
+        maker, batches = partial(unit_maker, self.load), [[task] for task in missing]
         with progress(
             label, sum(len(rows) * samples for rows, samples in missing), "answers"
         ) as bar:
@@ -314,10 +314,10 @@ def by_sample(answers: Sequence[Answer]) -> list[list[Answer]]:
 
 
 def cache_path(system: System, rows: Sequence[Row], samples: int) -> Path:
-    said = {"id", "prompt", "completion", "tools", "scenario"}
+    fields = {"id", "prompt", "completion", "tools", "scenario"}
     if not any(row.scenario for row in rows):
         system = system.model_copy(update={"conversations": None})
-    asked = [row.model_dump(mode="json", include=said) for row in rows]
+    asked = [row.model_dump(mode="json", include=fields) for row in rows]
     more: dict[str, Any] = {"samples": samples} if samples > 1 else {}
     more |= {"tools": FORM} if has_tools(rows) else {}
     key = digest_json({"format": FORMAT, "rows": asked, **more})

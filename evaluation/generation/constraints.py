@@ -51,16 +51,16 @@ class CallForm(NamedTuple):
 
 def call_form_of(tokenizer: Any) -> CallForm | None:
     """None of a base whose arguments are not JSON, or whose calls nobody here can read."""
-    one = rendered(tokenizer, CALL)
+    single = rendered(tokenizer, CALL)
     part = {"name": re.escape(NAME), "one": re.escape(TOWN)}
     part["two"] = re.escape(OTHER["function"]["arguments"])
-    found = re.fullmatch("(?s)(.*?){name}(.*?){one}(.*)".format_map(part), one)
-    if not found or not is_readable(tokenizer):
+    match = re.fullmatch("(?s)(.*?){name}(.*?){one}(.*)".format_map(part), single)
+    if not match or not is_readable(tokenizer):
         return None
     both = rendered(tokenizer, CALL, OTHER)
     several = re.fullmatch("(?s).*?{name}.*?{one}(.*?){name}.*?{two}.*".format_map(part), both)
-    lead, mark, rest = found[1].rpartition(BEGIN)
-    return CallForm(lead, mark + rest, found[2], several and several[1], found[3])
+    lead, mark, rest = match[1].rpartition(BEGIN)
+    return CallForm(lead, mark + rest, match[2], several and several[1], match[3])
 
 
 def is_readable(tokenizer: Any) -> bool:
@@ -114,41 +114,41 @@ class Wanted(NamedTuple):
 
 
 def json_of(schema: Any) -> str:
-    own = with_known_formats(schema)
-    return f"%json {as_json(own | {'x-guidance': WRITTEN} if isinstance(own, dict) else own)}"
+    known = with_known_formats(schema)
+    return f"%json {as_json(known | {'x-guidance': WRITTEN} if isinstance(known, dict) else known)}"
 
 
 def with_known_formats(schema: Any) -> Any:
     """A schema without the formats of texts that llguidance does not know: they are but notes."""
     if isinstance(schema, list):
-        return [with_known_formats(one) for one in schema]
+        return [with_known_formats(part) for part in schema]
     if not isinstance(schema, dict):
         return schema
     noted = schema.get("format")
     left = {"format"} if isinstance(noted, str) and not FORMATS.fullmatch(noted) else set()
-    return {key: with_known_formats(one) for key, one in schema.items() if key not in left}
+    return {key: with_known_formats(part) for key, part in schema.items() if key not in left}
 
 
 def arguments_rules(tool: int, schema: dict[str, Any]) -> Iterator[str]:
     """The rules of a call's arguments, the first of which is `args_TOOL`."""
-    own = dict(schema.get("properties") or {})
-    needed = {place for place, name in enumerate(own) if name in schema.get("required", ())}
+    properties = dict(schema.get("properties") or {})
+    needed = {place for place, name in enumerate(properties) if name in schema.get("required", ())}
     plain = schema.get("additionalProperties", False) is False and not (
         schema.keys() - {"type", "properties", "required", "additionalProperties", "description"}
         or "$ref" in as_json(schema)
-        or set(schema.get("required", ())) - own.keys()
+        or set(schema.get("required", ())) - properties.keys()
     )
-    if not plain or len(own) > MOST_IN_ANY_ORDER:
+    if not plain or len(properties) > MOST_IN_ANY_ORDER:
         closed = {"additionalProperties": False} if plain else {}
         yield f"args_{tool}: {json_of(closed | schema)}"
         return
     yield f'args_{tool}: "{{" left_{tool}_0'
-    for place, value in enumerate(own.values()):
+    for place, value in enumerate(properties.values()):
         yield f"value_{tool}_{place}: {json_of(value)}"
-    for told in range(1 << len(own)):  # a bit for each argument that stands there already
-        there = {place for place in range(len(own)) if told >> place & 1}
+    for told in range(1 << len(properties)):  # a bit for each argument that stands there already
+        there = {place for place in range(len(properties)) if told >> place & 1}
         ways = ['"}"'] if needed <= there else []
-        for place, name in enumerate(own):
+        for place, name in enumerate(properties):
             if place not in there:
                 key = as_json(f"{', ' if told else ''}{as_json(name)}: ")
                 ways.append(f"{key} value_{tool}_{place} left_{tool}_{told | 1 << place}")
@@ -190,10 +190,10 @@ class GrammarMaker:
         yield f"calls: call {more} {self.literal(form.end)}"
         yield f"call: {' | '.join(f'call_{number}' for number in range(len(wanted.tools)))}"
         for number, tool in enumerate(wanted.tools):
-            own = tool["function"]
-            told = as_json(as_json(own["name"])[1:-1])
+            function = tool["function"]
+            told = as_json(as_json(function["name"])[1:-1])
             yield f"call_{number}: {told} {self.literal(form.named)} args_{number}"
-            yield from arguments_rules(number, own.get("parameters") or {})
+            yield from arguments_rules(number, function.get("parameters") or {})
         yield from self.starts(form) if wanted.words else self.start_of_calls(form)
 
     def start_of_calls(self, form: CallForm) -> Iterator[str]:
@@ -215,13 +215,13 @@ class GrammarMaker:
 
     def literal(self, text: str) -> str:
         """A text in a grammar: control tokens by their numbers, and ids of calls as any ids."""
-        found, at = list[str](), 0
+        pieces, at = list[str](), 0
         for part in self.parts.finditer(text):
-            found.append(as_json(text[at : part.start()]))
+            pieces.append(as_json(text[at : part.start()]))
             at = part.end()
             number = self.control.get(part[0])
-            found.append("/[A-Za-z0-9]{9}/" if number is None else f"<[{number}]>")
-        return " ".join(one for one in (*found, as_json(text[at:])) if one != '""')
+            pieces.append("/[A-Za-z0-9]{9}/" if number is None else f"<[{number}]>")
+        return " ".join(piece for piece in (*pieces, as_json(text[at:])) if piece != '""')
 
 
 def grammars_of(base: Path) -> GrammarMaker:

@@ -94,14 +94,14 @@ class Run:
         self.answered += 1
         self.tokens += answer.tokens
         self.prompt_tokens += answer.prompt_tokens
-        own = self.row.tools
-        written = written_calls(answer.text, schemas_of(own)) if own else []
-        made = [one for one in written if one.name and one.arguments is not None]
+        offered = self.row.tools
+        written = written_calls(answer.text, schemas_of(offered)) if offered else []
+        made = [call for call in written if call.name and call.arguments is not None]
         self.calls += len(written)
         self.failed += len(written) - len(made)
         if not made:  # what cannot be read as a call is words to whoever reads it
-            said = answer.text.rpartition("</think>")[2].strip()
-            self.turns.append(Message(role="assistant", content=said))
+            text = answer.text.rpartition("</think>")[2].strip()
+            self.turns.append(Message(role="assistant", content=text))
             return
         calls = tuple(map(self.numbered, range(len(made)), made))
         words = words_beside(answer.text.rpartition("</think>")[2])
@@ -117,13 +117,13 @@ class Run:
         known = {tool["function"]["name"]: tool["function"] for tool in self.row.tools or ()}
         by = self.recorded or tools
         if call.name not in known or by is None:
-            found = failed(f"there is no tool {shortened(call.name)}", self.state)
+            result = failed(f"there is no tool {shortened(call.name)}", self.state)
         else:
             schema = known[call.name].get("parameters", {})
-            found = by.call(call.name, call.arguments, schema, self.state)
-        self.state = dict(found.state)
-        self.failed += found.failed
-        return Message(role="tool", content=found.text, tool_call_id=call.id, name=call.name)
+            result = by.call(call.name, call.arguments, schema, self.state)
+        self.state = dict(result.state)
+        self.failed += result.failed
+        return Message(role="tool", content=result.text, tool_call_id=call.id, name=call.name)
 
     def hear(self, said: str | None) -> None:
         if said is None:
@@ -150,11 +150,11 @@ class Run:
 def in_words(turns: Iterable[Message]) -> Iterator[str]:
     """A line for each turn and each call: no line is begun by what somebody said."""
     for turn in turns:
-        said = " ".join(turn.content.split())
+        text = " ".join(turn.content.split())
         if turn.role == "tool":
-            yield f"result {shortened(said, SHOWN)}"
-        elif said or not turn.tool_calls:
-            yield f"{turn.role.capitalize()}: {said}"
+            yield f"result {shortened(text, SHOWN)}"
+        elif text or not turn.tool_calls:
+            yield f"{turn.role.capitalize()}: {text}"
         for call in turn.tool_calls or ():
             yield f"call {call.name} {shortened(call.function.arguments, SHOWN)}"
 
@@ -232,8 +232,8 @@ class ConversingModel:
                 request_of(params.user, run.told, run.spoken, self.seed + run.sample)
                 for run in played_ones
             ]
-            for run, said in zip(played_ones, played(params.user, requests), strict=True):
-                run.hear(said)
+            for run, reply in zip(played_ones, played(params.user, requests), strict=True):
+                run.hear(reply)
 
 
 # --- what it takes --------------------------------------------------------------------------------

@@ -91,16 +91,16 @@ class KeptModel:
         for row in rows:
             for sample in range(samples):
                 request = request_of(self.contestant, row, self.decoding, sample)
-                found = self.kept.get(request.digest)
-                if found is None:
+                kept = self.kept.get(request.digest)
+                if kept is None:
                     raise IncumbentError(
                         f"{row}: {self.contestant} was not asked it when its answers were kept, or "
                         "with another evaluation.decoding"
                     )
-                counts = found.counts or counted_by_letters(request, found.reply)
+                counts = kept.counts or counted_by_letters(request, kept.reply)
                 yield Answer(
                     item=row.id,
-                    text=found.reply.text,
+                    text=kept.reply.text,
                     tokens=counts.answer,
                     prompt_tokens=counts.prompt,
                     sample=sample,
@@ -115,7 +115,7 @@ def kept_replies(contestant: Contestant) -> dict[Digest, Reply]:
     if contestant.answers is None:
         return {}
     folder = answers_folder(contestant.answers)
-    return {one.request: one for one in Reply.read_lines(folder / ANSWERS)}
+    return {reply.request: reply for reply in Reply.read_lines(folder / ANSWERS)}
 
 
 def answers_folder(answers: Digest) -> Path:
@@ -135,7 +135,7 @@ class LiveModel(KeptModel):
             for row in rows
             for sample in range(samples)
         ]
-        new = {one.digest: one for one in asked if one.digest not in self.kept}
+        new = {request.digest: request for request in asked if request.digest not in self.kept}
         self.kept = {**self.kept, **Interview(hosted, new, AnswerBudget()).ask()}
         return super().answer(rows, samples)
 
@@ -183,18 +183,18 @@ def items_of(part: Split) -> tuple[Row, ...]:
     hosted = [side for side in sides if side and side.base.hosted]
     if not hosted:
         return rows
-    found = answered(rows, hosted, load(Decoding), samples_of(part))
+    asked = answered(rows, hosted, load(Decoding), samples_of(part))
     rows = tuple(row for row in rows if not row.scenario)
-    if len(found) < (1 - MOST_LEFT_OUT) * len(rows):
+    if len(asked) < (1 - MOST_LEFT_OUT) * len(rows):
         raise InputError(
-            f"{len(rows) - len(found)} of {len(rows)} items were not asked when the hosted model's "
+            f"{len(rows) - len(asked)} of {len(rows)} items were not asked when the hosted model's "
             f"answers were kept, or with another evaluation.decoding; {MOST_LEFT_OUT:.0%} may be "
             "left out. Put the settings back, or add the model again, so that it is asked now: "
             "`incumbent registry add-contestant --hosted …`, and let that version take the place "
             "of a champion without these answers: `incumbent promote N --force --reason …`",
             file=rows_of(part),
         )
-    return found
+    return asked
 
 
 def answered(
@@ -260,9 +260,9 @@ class AnswerBudget:
 def most_tokens(requests: Iterable[ChatRequest]) -> TokenCounts:
     """What requests may take: prompts by their letters, answers as long as they may be."""
     asked = list(requests)
-    letters = sum(len(turn.text) for one in asked for turn in one.messages)
-    letters += sum(len(as_json(one.tools)) for one in asked if one.tools)
-    return TokenCounts(letters // LETTERS, sum(one.max_tokens or 0 for one in asked))
+    letters = sum(len(turn.text) for request in asked for turn in request.messages)
+    letters += sum(len(as_json(request.tools)) for request in asked if request.tools)
+    return TokenCounts(letters // LETTERS, sum(request.max_tokens or 0 for request in asked))
 
 
 def counted_by_letters(request: ChatRequest, reply: ChatReply) -> TokenCounts:
@@ -292,7 +292,7 @@ class Interview:
 
     @property
     def missing(self) -> list[ChatRequest]:
-        return [one for digest, one in self.requests.items() if digest not in self.found]
+        return [request for digest, request in self.requests.items() if digest not in self.found]
 
     def place(self, request: Digest) -> Path:
         model = f"{self.hosted.pin.weights[:16]}-{self.changes}-{self.time}"
@@ -362,16 +362,16 @@ def server_of(hosted: HostedModel) -> "ChatServer":
 
 def refuse_other_model(hosted: HostedModel, reply: ChatReply) -> None:
     if reply.model and not hosted.is_named(reply.model):
-        said = shortened(reply.model)
+        name = shortened(reply.model)
         raise IncumbentError(
-            f"{hosted.url} was asked for {hosted.model}, and says that {said} answered: if that is "
-            f"the model, name it so: --hosted {said}"
+            f"{hosted.url} was asked for {hosted.model}, and says that {name} answered: if that is "
+            f"the model, name it so: --hosted {name}"
         )
 
 
 def fingerprints_of(replies: Iterable[ChatReply]) -> tuple[str, ...]:
     """Of how it was served, each once; a server may say anything."""
-    return tuple(sorted({shortened(one.fingerprint) for one in replies if one.fingerprint}))
+    return tuple(sorted({shortened(reply.fingerprint) for reply in replies if reply.fingerprint}))
 
 
 def answer_folder(replies: Mapping[Digest, Reply], repeated: Iterable[Record]) -> Digest:

@@ -39,7 +39,7 @@ class RecallingModel(AnsweringModel):
 
     @torch.inference_mode()
     def answer(self, rows: Sequence[Row], samples: int = 1, first: int = 0) -> Iterator[Answer]:
-        texts = {one.item: one for one in super().answer([row for row in rows if begun(row)])}
+        texts = {text.item: text for text in super().answer([row for row in rows if begun(row)])}
         read = self.read_completions([whole(row) for row in rows], token_logprobs)
         for row, logprobs in zip(rows, read, strict=True):
             answer = texts.get(row.id) or Answer(item=row.id, text="", tokens=0, prompt_tokens=0)

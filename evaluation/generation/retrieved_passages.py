@@ -31,10 +31,10 @@ def asked_with(rows: Sequence[Row], contestant: Contestant) -> Sequence[Row]:
         if row.evidence and not index.settings.replace:
             made.append(row)
             continue
-        found = index.passages_for(question_of(row.prompt))
-        kept = room.first_that_fit(row.prompt, found, answer)
-        if len(kept) < len(found):
-            fewer.append(f"{row.id} ({', '.join(one.id for one in found[len(kept) :])})")
+        passages = index.passages_for(question_of(row.prompt))
+        kept = room.first_that_fit(row.prompt, passages, answer)
+        if len(kept) < len(passages):
+            fewer.append(f"{row.id} ({', '.join(passage.id for passage in passages[len(kept) :])})")
         made.append(row.model_copy(update={"evidence": tuple(kept) or None}))
     if fewer:
         print(

@@ -138,8 +138,8 @@ class ServerModel:
         """A row's request. Its draws hang on what is asked and on nothing else."""
         sampled = {}
         if self.decoding.temperature:
-            said = f"{self.decoding.seed} {sample} {row.prompt_text}"
-            sampled = {"seed": int(digest_bytes(said.encode())[:SEED_DIGITS], 16)}
+            key = f"{self.decoding.seed} {sample} {row.prompt_text}"
+            sampled = {"seed": int(digest_bytes(key.encode())[:SEED_DIGITS], 16)}
         return {
             "model": self.name,
             **self.shown(row, row.prompt),
@@ -178,8 +178,8 @@ class ServerModel:
         tokens, behind = await self.tokens_of(row)
         if len(tokens) == behind:
             return None
-        found = await self.kept_at(row, lambda: self.logprobs(tokens, behind))
-        return sum(found) / len(found) if found else None
+        logprobs = await self.kept_at(row, lambda: self.logprobs(tokens, behind))
+        return sum(logprobs) / len(logprobs) if logprobs else None
 
     async def logprobs(self, tokens: Tokens, behind: int) -> list[float]:
         """None of a text that the server refuses: it is longer than the model's context."""

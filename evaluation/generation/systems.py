@@ -131,11 +131,11 @@ def served(
     # The engine's version is what counts, and no library's here.
     more = {"model": held.model, "conversations": conversations_digest()}
     system = system_of(contestant, decoding.digest, numerics, code, libraries=(), **more)
-    own = params.vllm_python is not None
-    if own and contestant.lora:
+    local = params.vllm_python is not None
+    if local and contestant.lora:
         held.folder(contestant.lora)  # now: workers would all copy it at the same time
     load_model = partial(server_model, held)
-    return Respondent(system, decoding.batch_size, load_model, release=held.release, portable=own)
+    return Respondent(system, decoding.batch_size, load_model, release=held.release, portable=local)
 
 
 def server_model(held: ServedContestant) -> Model:

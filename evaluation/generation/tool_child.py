@@ -51,8 +51,8 @@ def functions_in(file: str) -> dict[str, Callable[..., Any]]:
     module = module_from_spec(spec)
     sys.modules["tools"] = module
     spec.loader.exec_module(module)
-    own = inspect.getmembers(module, inspect.isfunction)
-    return {name: f for name, f in own if name[0] != "_" and f.__module__ == "tools"}
+    functions = inspect.getmembers(module, inspect.isfunction)
+    return {name: f for name, f in functions if name[0] != "_" and f.__module__ == "tools"}
 
 
 def unfit(arguments: Any, schema: Any) -> str | None:
@@ -61,8 +61,8 @@ def unfit(arguments: Any, schema: Any) -> str | None:
     from jsonschema.validators import validator_for
     from referencing import Registry
 
-    found = best_match(validator_for(schema)(schema, registry=Registry()).iter_errors(arguments))
-    return None if found is None else f"arguments: {found.message}"
+    error = best_match(validator_for(schema)(schema, registry=Registry()).iter_errors(arguments))
+    return None if error is None else f"arguments: {error.message}"
 
 
 def called(functions: dict[str, Callable[..., Any]], call: dict[str, Any]) -> dict[str, Any]:

@@ -128,8 +128,8 @@ async def replies(params: UserModelParams, requests: Sequence[ChatRequest]) -> l
     )
     async with server:
         given = await ask_together(server.ask, requests, CONCURRENCY)
-    said = [one.reply.text.strip() for one in given]
-    return [None if LEAVES in text or not text else text for text in said]
+    texts = [answer.reply.text.strip() for answer in given]
+    return [None if LEAVES in text or not text else text for text in texts]
 
 
 # --- tools ----------------------------------------------------------------------------------------
@@ -175,7 +175,7 @@ class RecordedTools:
         if not fit:
             return failed(f"no result of {name} is recorded for these arguments", state)
         if len(fit) > 1:
-            self.left = [one for one in self.left if one is not fit[0]]
+            self.left = [record for record in self.left if record is not fit[0]]
         result = fit[0].result
         text = result if isinstance(result, str) else json.dumps(result, ensure_ascii=False)
         return ToolResult(text, {**state, **fit[0].sets})
@@ -205,12 +205,12 @@ class ToolProcess:
         if len(told) > LONGEST:
             return failed(f"arguments of more than {LONGEST:,} bytes", state)
         asked = {"name": name, "arguments": arguments, "schema": schema, "state": state}
-        said = self.ask({**asked, "most": MOST_STATE})
-        if "error" in said:
-            return failed(said["error"], state)
-        if len(said["result"].encode()) > LONGEST:
+        answer = self.ask({**asked, "most": MOST_STATE})
+        if "error" in answer:
+            return failed(answer["error"], state)
+        if len(answer["result"].encode()) > LONGEST:
             return failed(f"the tool's result has more than {LONGEST:,} bytes", state)
-        return ToolResult(said["result"], said["state"])
+        return ToolResult(answer["result"], answer["state"])
 
     def ask(self, call: World) -> dict[str, Any]:
         if self.child is None:
@@ -232,14 +232,14 @@ class ToolProcess:
     def line(self, seconds: float) -> bytes | None:
         """What the process says next; nothing where it ended, None where it says nothing."""
         assert self.child and self.child.stdout
-        output, found, deadline = self.child.stdout.fileno(), b"", monotonic() + seconds
-        while not found.endswith(b"\n"):
+        output, line, deadline = self.child.stdout.fileno(), b"", monotonic() + seconds
+        while not line.endswith(b"\n"):
             if not select.select([output], [], [], max(0.0, deadline - monotonic()))[0]:
                 return None
             if not (part := os.read(output, 1 << 20)):
                 return b""
-            found += part
-        return found
+            line += part
+        return line
 
     def start(self) -> None:
         self.child = subprocess.Popen(

@@ -32,7 +32,7 @@ def sentences_of(text: str) -> list[str]:
 
 def sentence_pieces(text: str) -> list[str]:
     """The sentences with the blanks and citations behind them: together they are the text."""
-    ends = [found.end() for found in SENTENCE_END.finditer(text)]
+    ends = [match.end() for match in SENTENCE_END.finditer(text)]
     pieces: list[str] = []
     for start, end in pairwise([0, *ends, len(text)]):
         if pieces and not has_words(text[start:end]):
@@ -69,7 +69,7 @@ def judged_sentences(
     pieces = sentence_pieces(answer)
     if not asked.passages or abstains(asked, answer, phrasings):
         return list(map(AnswerSentence, pieces))
-    return [asked.judged(one) if has_words(one) else AnswerSentence(one) for one in pieces]
+    return [asked.judged(piece) if has_words(piece) else AnswerSentence(piece) for piece in pieces]
 
 
 # English phrasings by which an answer says that it does not know.
@@ -87,14 +87,14 @@ def abstains(asked: "AskedOnPassages", answer: str, phrasings: Sequence[str] = (
     """Whether an answer says nothing, or that it does not know: then it cites nothing, and has no
     figure but those of the question. `phrasings` are literal but for case.
     """
-    said = sentences_of(answer)
-    if not said or cited(answer):
-        return not said
+    sentences = sentences_of(answer)
+    if not sentences or cited(answer):
+        return not sentences
     figures = [fact for fact in source_of(answer).facts.certain if fact.kind in FIGURES]
     if not all(map(asked.question.facts.says, figures)):
         return False
     text = answer.replace("’", "'")
-    known = any(one.casefold() in text.casefold() for one in phrasings)
+    known = any(phrase.casefold() in text.casefold() for phrase in phrasings)
     return known or bool(ABSTAINS.search(text))
 
 
@@ -110,7 +110,7 @@ class AskedOnPassages:
 
     @classmethod
     def of_row(cls, row: Row) -> "AskedOnPassages":
-        passages = tuple(one.text for one in row.evidence or ())
+        passages = tuple(passage.text for passage in row.evidence or ())
         told = row.calculation or "", row.answerable
         return cls(row.prompt_text, row.completion_text, passages, *told)
 
@@ -137,13 +137,13 @@ class AskedOnPassages:
         """Whether a passage, the question or the calculation does; of a sum the number alone."""
         every = (*self.sources, self.question, source_of(self.calculation), *more)
         amounts = {reading.partition(" ")[0] for reading in fact.readings}
-        return bool(amounts & self.results) or any(one.facts.says(fact) for one in every)
+        return bool(amounts & self.results) or any(source.facts.says(fact) for source in every)
 
     def judged(self, piece: str) -> AnswerSentence:
-        said, cites = source_of(without_citations(piece).strip()), tuple(cited(piece))
-        unstated = tuple(fact.text for fact in said.facts.certain if not self.states(fact))
-        held = any(one.holds(said, self.question.words) for one in self.sources)
-        wrongly = tuple(number for number in cites if not self.is_of(number, said))
+        claim, cites = source_of(without_citations(piece).strip()), tuple(cited(piece))
+        unstated = tuple(fact.text for fact in claim.facts.certain if not self.states(fact))
+        held = any(source.holds(claim, self.question.words) for source in self.sources)
+        wrongly = tuple(number for number in cites if not self.is_of(number, claim))
         return AnswerSentence(piece, held and not unstated, cites, wrongly, unstated)
 
     def is_of(self, number: int, said: "Source") -> bool:

@@ -46,8 +46,8 @@ class Assertions(PerItem):
     @property
     def names(self) -> list[str]:
         """Those that the options give; several assertions may share one."""
-        given = [*self.everywhere, *(one for some in self.slices.values() for one in some)]
-        return list(dict.fromkeys(one.name for one in given if one.name))
+        given = [*self.everywhere, *(check for some in self.slices.values() for check in some)]
+        return list(dict.fromkeys(check.name for check in given if check.name))
 
     def _compute(
         self,
@@ -56,28 +56,28 @@ class Assertions(PerItem):
         slices: list[str],
         assertions: list[str],
     ) -> Values:
-        inside = [{f"{key}={value}" for key, value in json.loads(one).items()} for one in slices]
+        inside = [{f"{key}={value}" for key, value in json.loads(row).items()} for row in slices]
         asked = [
             (
                 *self.everywhere,
-                *[one for name, some in self.slices.items() if name in names for one in some],
-                *OWN.validate_json(own),
+                *[check for name, some in self.slices.items() if name in names for check in some],
+                *OWN.validate_json(text),
             )
-            for names, own in zip(inside, assertions, strict=True)
+            for names, text in zip(inside, assertions, strict=True)
         ]
-        found = [outcomes(some, text) for some, text in zip(asked, predictions, strict=True)]
+        judged = [outcomes(some, text) for some, text in zip(asked, predictions, strict=True)]
         self.flags = {
             UNASKED: [i for i, some in enumerate(asked) if not some],
-            UNTOLD: [i for i, given in enumerate(found) if None in [held for _, held in given]],
+            UNTOLD: [i for i, given in enumerate(judged) if None in [held for _, held in given]],
             BROKEN: [
                 i
                 for i, (some, text) in enumerate(zip(asked, references, strict=True))
                 if share(outcomes(some, text)) < 1
             ],
         }
-        values = {"assertions": [share(given) for given in found]}
+        values = {"assertions": [share(given) for given in judged]}
         return values | {
-            metric(name): [kept(given, name) for given in found] for name in self.names
+            metric(name): [kept(given, name) for given in judged] for name in self.names
         }
 
 
@@ -85,7 +85,7 @@ Outcome = tuple[str | None, bool | None]  # an assertion's name, and whether it 
 
 
 def outcomes(some: Sequence[Assertion], answer: str) -> list[Outcome]:
-    return [(one.name, holds(one, answer)) for one in some]
+    return [(check.name, holds(check, answer)) for check in some]
 
 
 def share(given: Sequence[Outcome]) -> float:

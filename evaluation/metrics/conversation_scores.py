@@ -46,19 +46,19 @@ class ConversationScores(PerItem):
         super().__init__(**options)
 
     def _compute(self, conversations: list[str]) -> Values:
-        told = [json.loads(one) for one in conversations]
-        had = [one["had"] for one in told]
-        missing = [i for i, one in enumerate(had) if one is None]
+        told = [json.loads(text) for text in conversations]
+        had = [conversation["had"] for conversation in told]
+        missing = [i for i, run in enumerate(had) if run is None]
         self.flags = {NOT_HAD: missing} | {
-            what: [i for i, one in enumerate(had) if one and one["ended"] == why]
+            what: [i for i, run in enumerate(had) if run and run["ended"] == why]
             for why, what in CUT.items()
         }
-        goals = [float(is_goal(one)) for one in told]
-        calls = [(one["failed"], one["calls"]) if one else (0, 0) for one in had]
+        goals = [float(is_goal(conversation)) for conversation in told]
+        calls = [(run["failed"], run["calls"]) if run else (0, 0) for run in had]
         values = {
             "goal": goals,
             "pass_k": goals,
-            "turns": [float(len(one["heard"])) for one in told],
+            "turns": [float(len(conversation["heard"])) for conversation in told],
             "failed_calls": [failed / made if made else 0.0 for failed, made in calls],
         }
         self.unread = dict.fromkeys(values, missing)
@@ -70,7 +70,7 @@ class ConversationScores(PerItem):
         k = self.k or n
         if k > n:
             raise InputError(f"k is {k}, and evaluation.decoding.samples is {n}")
-        reached = [int(sum(runs)) for runs in zip(*(one["goal"] for one in drawn), strict=True)]
+        reached = [int(sum(runs)) for runs in zip(*(draw["goal"] for draw in drawn), strict=True)]
         return {"pass_k": [comb(c, k) / comb(n, k) for c in reached]}
 
 
@@ -80,7 +80,7 @@ def is_goal(told: Mapping[str, Any]) -> bool:
         had is not None
         and had["ended"] == "user"
         and is_reached(told["end"], had["state"])
-        and all(is_said(one, heard) for one in told["say"])
+        and all(is_said(phrase, heard) for phrase in told["say"])
     )
 
 

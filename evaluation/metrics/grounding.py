@@ -54,29 +54,29 @@ class Grounding(PerItem):
         evidence: list[str],
     ) -> Values:
         asked = [
-            AskedOnPassages.of_columns(*one)
-            for one in zip(prompts, references, evidence, strict=True)
+            AskedOnPassages.of_columns(*columns)
+            for columns in zip(prompts, references, evidence, strict=True)
         ]
-        silent = [i for i, one in enumerate(asked) if not one.passages]
-        unanswerable = [i for i, one in enumerate(asked) if one.answerable is False]
-        answerable = [i for i, one in enumerate(asked) if one.answerable is not False]
+        silent = [i for i, question in enumerate(asked) if not question.passages]
+        unanswerable = [i for i, question in enumerate(asked) if question.answerable is False]
+        answerable = [i for i, question in enumerate(asked) if question.answerable is not False]
         self.flags = {NO_PASSAGES: silent}
         self.unread = {name: silent for name, *_ in self.ranges}
         self.unread["wrong_abstention"] = sorted({*silent, *unanswerable})
         self.unread["missed_abstention"] = sorted({*silent, *answerable})
         self.inapplicable = self.unread
-        found = [self.one(*pair) for pair in zip(asked, answers, strict=True)]
-        return {name: [one[name] for one in found] for name, *_ in self.ranges}
+        by_item = [self.one(*pair) for pair in zip(asked, answers, strict=True)]
+        return {name: [scores[name] for scores in by_item] for name, *_ in self.ranges}
 
     def one(self, asked: AskedOnPassages, answer: str) -> dict[str, float]:
         silent = abstains(asked, answer, self.phrasings)
         judged = judged_sentences(asked, answer, self.phrasings)
-        said = [one for one in judged if one.borne_out is not None]
-        right = [number not in one.wrongly for one in said for number in one.cites]
+        stated = [sentence for sentence in judged if sentence.borne_out is not None]
+        right = [number not in sentence.wrongly for sentence in stated for number in sentence.cites]
         return {
-            "supported": share(bool(one.borne_out) for one in said),
+            "supported": share(bool(sentence.borne_out) for sentence in stated),
             "cited_right": share(right),
-            "cited_all": share(bool(one.cites) for one in said),
+            "cited_all": share(bool(sentence.cites) for sentence in stated),
             "invented": float(asked.invents(answer)),
             "wrong_abstention": float(silent),
             "missed_abstention": float(not silent),

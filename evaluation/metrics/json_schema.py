@@ -33,7 +33,7 @@ class JsonSchema(PerItem):
 
     def _compute(self, predictions: list[str], references: list[str]) -> Values:
         expected = list(map(fields, references))
-        self.unread = {"json_fields": [i for i, one in enumerate(expected) if not one]}
+        self.unread = {"json_fields": [i for i, wanted in enumerate(expected) if not wanted]}
         self.inapplicable = self.unread
         self.flags = {NO_JSON: self.unread["json_fields"]}
         return {

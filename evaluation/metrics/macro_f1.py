@@ -51,7 +51,7 @@ class MacroF1(PerItem):
     def _compute(self, predictions: list[str], references: list[str], slices: list[str]) -> Values:
         here = self.inside(slices)
         expected = [
-            label_of(text) if one else "" for text, one in zip(references, here, strict=True)
+            label_of(text) if inside else "" for text, inside in zip(references, here, strict=True)
         ]
         known = self.closed or self.found([label for label in expected if label])
         self.refuse_others(expected, known)
@@ -74,7 +74,7 @@ class MacroF1(PerItem):
         """Which items are to be sorted. Raises InputError where none is in the slice."""
         if self.only is None:
             return [True] * len(slices)
-        names = [{f"{key}={value}" for key, value in json.loads(one).items()} for one in slices]
+        names = [{f"{key}={value}" for key, value in json.loads(row).items()} for row in slices]
         if not any(self.only in some for some in names):
             there = ", ".join(sorted(set[str]().union(*names))) or "none"
             raise misfit(f"no item is in slice {self.only!r}; there are {there}", "only")
@@ -100,15 +100,15 @@ class MacroF1(PerItem):
 
 def closed_list(labels: Sequence[str]) -> set[str]:
     """Raises InputError where two are one label, or there is none."""
-    found = {label_of(text): text for text in reversed(labels)}
+    texts = {label_of(text): text for text in reversed(labels)}
     for text in labels:
         if not label_of(text):
             raise misfit(f"{text!r} is no label", "labels")
-        if found[label_of(text)] != text:
-            raise misfit(f"{text!r} and {found[label_of(text)]!r} are one label", "labels")
-    if len(found) < len(labels) or not found:
+        if texts[label_of(text)] != text:
+            raise misfit(f"{text!r} and {texts[label_of(text)]!r} are one label", "labels")
+    if len(texts) < len(labels) or not texts:
         raise misfit("needs labels, each of them once", "labels")
-    return set(found)
+    return set(texts)
 
 
 def misfit(problem: str, option: str) -> InputError:

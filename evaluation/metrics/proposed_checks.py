@@ -53,10 +53,10 @@ def checks_of_rows(every: Sequence[Row], examined: Sequence[Row]) -> Checks:
     """
     rows, sealed = ([row for row in part if not row.scenario] for part in (every, examined))
     told, worded = ([row for row in part if not row.calls] for part in (rows, sealed))
-    said = [without_citations(r.completion_text) if r.evidence else r.completion_text for r in told]
+    bare = [without_citations(r.completion_text) if r.evidence else r.completion_text for r in told]
     groups = len({row.group for row in worded if find_facts(row.completion_text)})
     able = sum(bool(row.tools) for row in worded)
-    checks = with_calls(proposed_checks(said, len(worded), groups), len(sealed) - len(worded), able)
+    checks = with_calls(proposed_checks(bare, len(worded), groups), len(sealed) - len(worded), able)
     shown = Counter(row.answerable is not False for row in sealed if row.evidence)
     checks = with_grounding(checks, shown[True], shown[False]) if shown else checks
     talks = len(examined) - len(sealed)
@@ -152,8 +152,8 @@ def fact_checks(answers: Sequence[str], sealed: int, groups: int) -> Checks:
     """The checks of answers with numbers, dates, amounts or names."""
     # At most so many answers, from all over.
     read = answers[:: max(1, -(-len(answers) // READ))]
-    found = [find_facts(text) for text in read]
-    with_facts, with_figures = share(list(map(bool, found))), share(list(map(has_figure, found)))
+    hits = [find_facts(text) for text in read]
+    with_facts, with_figures = share(list(map(bool, hits))), share(list(map(has_figure, hits)))
     if with_facts < SOME:
         return Checks(
             answers="the answers hold no figures, names, classes or JSON",
@@ -168,7 +168,7 @@ def fact_checks(answers: Sequence[str], sealed: int, groups: int) -> Checks:
         )
     if with_figures >= SOME and with_figures * sealed >= LEAST:
         guards |= {"figures_wrong": MORE_WRONG}
-        if concise(text for text, facts in zip(read, found, strict=True) if has_figure(facts)):
+        if concise(text for text, facts in zip(read, hits, strict=True) if has_figure(facts)):
             floors |= {"figures_wrong": MOST_WRONG}
             held += f", and none is promoted that has a wrong figure in over {percent(MOST_WRONG)}"
     elif with_figures:

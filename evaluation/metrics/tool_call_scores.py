@@ -49,15 +49,15 @@ class ToolCallScores(PerItem):
 
     def _compute(self, answers: list[str], calls: list[str]) -> Values:
         due = [DueCalls.of(column) for column in calls]
-        silent = {i for i, one in enumerate(due) if one is None}
-        wordy = {i for i, one in enumerate(due) if one and not one.calls}
-        unread = {i for i, one in enumerate(due) if one and not one.readable}
+        silent = {i for i, wanted in enumerate(due) if wanted is None}
+        wordy = {i for i, wanted in enumerate(due) if wanted and not wanted.calls}
+        unread = {i for i, wanted in enumerate(due) if wanted and not wanted.readable}
         self.flags = {NO_TOOLS: sorted(silent), UNKNOWN_FORM: sorted(unread)}
         but = dict.fromkeys(("call_names", "call_arguments", "missed_calls"), wordy)
         but["needless_calls"] = {*range(len(due))} - wordy
         left_out = {name: silent | but.get(name, set()) for name, *_ in self.ranges}
-        self.inapplicable = {name: sorted(own) for name, own in left_out.items()}
-        self.unread = {name: sorted(own | unread) for name, own in left_out.items()}
+        self.inapplicable = {name: sorted(places) for name, places in left_out.items()}
+        self.unread = {name: sorted(places | unread) for name, places in left_out.items()}
         unusable, pairs = set[str](), zip(due, answers, strict=True)
-        found = [one.scores(answer, unusable) if one else {} for one, answer in pairs]
-        return {name: [one.get(name, 1.0) for one in found] for name in left_out}
+        scores = [wanted.scores(answer, unusable) if wanted else {} for wanted, answer in pairs]
+        return {name: [values.get(name, 1.0) for values in scores] for name in left_out}

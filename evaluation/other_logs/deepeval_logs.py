@@ -40,18 +40,18 @@ def read_deepeval(argument: Path) -> SystemLog:
     cases = list(cases_of(read_json(path), path))
     asked = [asked_of(case) for case in cases]
     names = numbered(
-        f"{label(case)} ({digest_of(said)[:8]})" for case, said in zip(cases, asked, strict=True)
+        f"{label(case)} ({digest_of(parts)[:8]})" for case, parts in zip(cases, asked, strict=True)
     )
     metrics = [metric for case in cases for metric in metrics_in(case)]
     samples = [
         Sample(
             item=name,
             task=TASK,
-            asked=said,
-            metrics={str(one["name"]): score_of(one) for one in metrics_in(case)},
+            asked=parts,
+            metrics={str(row["name"]): score_of(row) for row in metrics_in(case)},
             lost=None if metrics_in(case) else NOT_SCORED,
         )
-        for case, said, name in zip(cases, asked, names, strict=True)
+        for case, parts, name in zip(cases, asked, names, strict=True)
     ]
     return SystemLog(
         path=path,
@@ -93,8 +93,8 @@ def label(case: Case) -> str:
 
 
 def metrics_in(case: Case) -> list[Mapping[str, Any]]:
-    found = case.get("metricsData") or case.get("metrics_data") or ()
-    return [one for one in found if isinstance(one, dict) and "name" in one]
+    rows = case.get("metricsData") or case.get("metrics_data") or ()
+    return [row for row in rows if isinstance(row, dict) and "name" in row]
 
 
 def score_of(metric: Mapping[str, Any]) -> float | None:
@@ -105,9 +105,9 @@ def score_of(metric: Mapping[str, Any]) -> float | None:
 def judges_of(metrics: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     """By metric: the model that judged, and whether strictly; by both, scores differ."""
     return {
-        str(one["name"]): f"judge {one.get('evaluationModel') or one.get('evaluation_model')}, "
-        f"strict mode {bool(one.get('strictMode') or one.get('strict_mode'))}"
-        for one in metrics
+        str(row["name"]): f"judge {row.get('evaluationModel') or row.get('evaluation_model')}, "
+        f"strict mode {bool(row.get('strictMode') or row.get('strict_mode'))}"
+        for row in metrics
     }
 
 
@@ -116,11 +116,11 @@ def directions(metrics: Iterable[Mapping[str, Any]]) -> dict[str, Better]:
     success. One that never lay apart from its threshold says nothing.
     """
     ways: dict[str, set[Better]] = {}
-    for one in metrics:
-        score, threshold, passed = score_of(one), as_score(one.get("threshold")), one.get("success")
+    for row in metrics:
+        score, threshold, passed = score_of(row), as_score(row.get("threshold")), row.get("success")
         if score is None or threshold is None or score == threshold or not isinstance(passed, bool):
             continue
-        ways.setdefault(str(one["name"]), set()).add(
+        ways.setdefault(str(row["name"]), set()).add(
             "more" if passed == (score > threshold) else "less"
         )
     return {name: way for name, (way, *others) in ways.items() if not others}
@@ -129,7 +129,7 @@ def directions(metrics: Iterable[Mapping[str, Any]]) -> dict[str, Better]:
 def failures(metrics: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     """The first error of each metric that had one."""
     first: dict[str, str] = {}
-    for one in metrics:
-        if one.get("error"):
-            first.setdefault(str(one["name"]), str(one["error"]))
+    for row in metrics:
+        if row.get("error"):
+            first.setdefault(str(row["name"]), str(row["error"]))
     yield from (f"{name} failed, first with: {error}" for name, error in first.items())

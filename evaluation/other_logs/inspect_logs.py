@@ -265,11 +265,11 @@ def read_file(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         if not is_log(log):
             raise InputError("is no log of inspect", file=path)
         return log, log.get("samples") or []
-    found = [(name, parsed(data, Path(f"{path}/{name}"))) for name, data in members(path)]
-    header = header_among(found)
+    entries = [(name, parsed(data, Path(f"{path}/{name}"))) for name, data in members(path)]
+    header = header_among(entries)
     if header is None:
         raise InputError("is no log of inspect", file=path)
-    return header, [value for name, value in found if name not in HEADERS]
+    return header, [value for name, value in entries if name not in HEADERS]
 
 
 def read_header(path: Path) -> dict[str, Any] | None:
@@ -302,7 +302,7 @@ def members(
     starts = tuple(wanted)
     try:
         with zipfile.ZipFile(path) as archive:
-            chosen = [one for one in archive.infolist() if one.filename.startswith(starts)]
+            chosen = [info for info in archive.infolist() if info.filename.startswith(starts)]
             refuse_unreadable(chosen, path)
             for info in chosen:
                 yield info.filename, content(archive, info, path)

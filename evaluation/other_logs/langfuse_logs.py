@@ -102,10 +102,10 @@ def trace_of(row: Row) -> str | None:
     """The trace that a score is about, be it about an observation in it."""
     subject = row.get("subject")  # of version 3 of the API
     if isinstance(subject, dict):
-        own = subject.get("id") if subject.get("kind") == "trace" else subject.get("traceId")
+        trace = subject.get("id") if subject.get("kind") == "trace" else subject.get("traceId")
     else:
-        own = row.get("traceId")
-    return str(own) if own else None
+        trace = row.get("traceId")
+    return str(trace) if trace else None
 
 
 def field_of(row: Row, name: str, path: Path, number: int) -> str:
@@ -146,4 +146,4 @@ def sources_of(scores: Sequence[Row]) -> dict[str, str]:
     sources: dict[str, set[str]] = {}
     for row in scores:
         sources.setdefault(str(row["name"]), set()).add(str(row["source"]))
-    return {name: ", ".join(sorted(found)) for name, found in sources.items()}
+    return {name: ", ".join(sorted(origins)) for name, origins in sources.items()}

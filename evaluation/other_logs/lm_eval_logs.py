@@ -100,10 +100,10 @@ def refuse_several_folders(samples: Sequence[TaskFile], argument: Path) -> None:
 @cache
 def read_results(path: Path) -> dict[str, Any]:
     """A results file. Raises InputError for one that is none."""
-    found = read_json(path)
-    if not isinstance(found, dict) or not isinstance(found.get("results"), dict):
+    results = read_json(path)
+    if not isinstance(results, dict) or not isinstance(results.get("results"), dict):
         raise InputError("is no results file of lm-eval", file=path)
-    return found
+    return results
 
 
 # --- lm eval logs ---------------------------------------------------------------------------------
@@ -129,22 +129,24 @@ def read_lm_eval(argument: Path) -> SystemLog:
     samples: dict[str, list[Sample]] = {}
     for file in files:
         samples[file.task], odd = samples_of(file, runs[file.task])
-        own = notes.setdefault(file.task, [])
-        own += limits(runs[file.task], file.task)
+        task_notes = notes.setdefault(file.task, [])
+        task_notes += limits(runs[file.task], file.task)
         if not file.results:
-            own.append("no results file is there: of most metrics more is taken to be better")
+            task_notes.append(
+                "no results file is there: of most metrics more is taken to be better"
+            )
         if odd:
-            own.append(f"no number for each item: {', '.join(odd)}")
+            task_notes.append(f"no number for each item: {', '.join(odd)}")
     first = runs[files[0].task]
     return SystemLog(
         path=files[0].path if len(files) == 1 else argument,
         system=system_of(first),
-        samples=clustered([one for found in samples.values() for one in found], "document"),
+        samples=clustered([sample for group in samples.values() for sample in group], "document"),
         scorers={task: scorers_of(run, task) for task, run in runs.items()},
         settings={task: settings_of(run, task) for task, run in runs.items()},
-        better={task: directions(runs[task], task, found) for task, found in samples.items()},
+        better={task: directions(runs[task], task, group) for task, group in samples.items()},
         setup=setup_of(first),
-        absent=sum(unwritten(runs[task], task, len(found)) for task, found in samples.items()),
+        absent=sum(unwritten(runs[task], task, len(group)) for task, group in samples.items()),
         notes=notes,
     )
 
@@ -180,7 +182,7 @@ def samples_of(file: TaskFile, results: Mapping[str, Any]) -> tuple[list[Sample]
         name = str(row.get("filter") or nth(filters, document.rows))
         document.rows += 1
         document.add({metric_name(m, name): v for m, v in scores_of(row, odd)}, asked)
-    return [sample_of(file.task, *one) for one in documents.items()], sorted(odd)
+    return [sample_of(file.task, *pair) for pair in documents.items()], sorted(odd)
 
 
 def sample_of(task: str, name: str, document: LoggedDocument) -> Sample:
@@ -230,7 +232,7 @@ def prompt_of(row: Mapping[str, Any]) -> str | None:
 def filter_names(results: Mapping[str, Any], task: str) -> list[str]:
     """The task's filters, in their order: early logs do not name them."""
     listed = (results.get("configs", {}).get(task) or {}).get("filter_list") or ()
-    return [str(one["name"]) for one in listed]
+    return [str(entry["name"]) for entry in listed]
 
 
 def nth(filters: Sequence[str], number: int) -> str:
@@ -242,15 +244,15 @@ def nth(filters: Sequence[str], number: int) -> str:
 
 def directions(results: Mapping[str, Any], task: str, samples: list[Sample]) -> dict[str, Better]:
     """Which way each metric is better, by its name with the filter."""
-    said = (results.get("higher_is_better") or {}).get(task) or {}
-    found: dict[str, Better] = {}
+    higher = (results.get("higher_is_better") or {}).get(task) or {}
+    better: dict[str, Better] = {}
     for name in dict.fromkeys(name for sample in samples for name in sample.metrics):
         plain = name.partition(",")[0]
-        if said.get(plain) is not None:
-            found[name] = "more" if said[plain] else "less"
+        if higher.get(plain) is not None:
+            better[name] = "more" if higher[plain] else "less"
         elif plain in LESS:
-            found[name] = "less"
-    return found
+            better[name] = "less"
+    return better
 
 
 def unwritten(results: Mapping[str, Any], task: str, there: int) -> int:
@@ -271,14 +273,14 @@ def limits(results: Mapping[str, Any], task: str) -> list[str]:
 def scorers_of(results: Mapping[str, Any], task: str) -> dict[str, str]:
     """By metric: its own settings, and the steps of the filter before it."""
     config = (results.get("configs") or {}).get(task) or {}
-    filters = {str(one["name"]): one["filter"] for one in config.get("filter_list") or ()}
-    found = {}
+    filters = {str(entry["name"]): entry["filter"] for entry in config.get("filter_list") or ()}
+    scorers = {}
     for metric in config.get("metric_list") or ():
-        own = {key: value for key, value in metric.items() if key != "aggregation"}
+        settings = {key: value for key, value in metric.items() if key != "aggregation"}
         for name in filters or {"none": []}:
-            told = json.dumps({"metric": own, "filter": filters.get(name, [])}, sort_keys=True)
-            found[metric_name(str(metric["metric"]), name)] = ADDRESS.sub("", told)
-    return found
+            told = json.dumps({"metric": settings, "filter": filters.get(name, [])}, sort_keys=True)
+            scorers[metric_name(str(metric["metric"]), name)] = ADDRESS.sub("", told)
+    return scorers
 
 
 def settings_of(results: Mapping[str, Any], task: str) -> dict[str, str]:

@@ -36,12 +36,12 @@ def read_openai_evals(argument: Path) -> SystemLog:
     path = only_file(argument, is_openai_evals, "OpenAI evals", ADVICE)
     spec, ended, samples = read_events(path)
     task = str(spec["eval_name"])
-    found = [sample_of(name, task, sample) for name, sample in samples.items()]
-    metrics = dict.fromkeys(name for sample in found for name in sample.metrics)
+    scored = [sample_of(name, task, sample) for name, sample in samples.items()]
+    metrics = dict.fromkeys(name for sample in scored for name in sample.metrics)
     return SystemLog(
         path=path,
         system=str(spec["completion_fns"][0]),
-        samples=clustered(found, "input", "expected"),
+        samples=clustered(scored, "input", "expected"),
         scorers={task: dict.fromkeys(metrics, judge_of(spec))},
         settings={task: settings_of(spec)},
         notes={task: [] if ended else ["the run has no final report: it was stopped"]},
@@ -113,9 +113,9 @@ def recorded(events: EventsByKind) -> Iterator[tuple[str, float | None]]:
 
 def judge_of(spec: Mapping[str, Any]) -> str:
     """What scores: the eval's class and, of a model-graded one, the last of the models."""
-    own = (spec.get("run_config") or {}).get("eval_spec") or {}
-    told: dict[str, Any] = {"class": own.get("cls")}
-    if str(own.get("cls")).startswith(MODEL_GRADED):
+    eval_spec = (spec.get("run_config") or {}).get("eval_spec") or {}
+    told: dict[str, Any] = {"class": eval_spec.get("cls")}
+    if str(eval_spec.get("cls")).startswith(MODEL_GRADED):
         told["grader"] = spec["completion_fns"][-1]
     return json.dumps(told, sort_keys=True)
 

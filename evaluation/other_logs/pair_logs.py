@@ -111,9 +111,9 @@ def paired_items(
     several = len(choice.columns) > 1
     for item in dict.fromkeys([*ours, *theirs]):
         sides = ours.get(item), theirs.get(item)
-        found = next((s for s in sides if s), None)
-        assert found is not None
-        columns = choice.columns[found.task]
+        first = next((s for s in sides if s), None)
+        assert first is not None
+        columns = choice.columns[first.task]
         if outside(sides, columns.values()):
             losses.outside += 1
             continue
@@ -122,7 +122,7 @@ def paired_items(
         if any(lost) or different:
             count_item(losses, item, lost, different)
         compared = (None, None) if different else sides
-        yield item_score(found, compared, columns, several)
+        yield item_score(first, compared, columns, several)
 
 
 def count_item(
@@ -247,8 +247,8 @@ def log_of_rows(path: Path, rows: Iterable[tuple[int, dict[str, Any]]]) -> Syste
     left_out: set[str] = set()
     samples = without_repeats(sample_of(row, path, number, left_out) for number, row in rows)
     notes = [f"fields that are no numbers: {', '.join(sorted(left_out))}"] if left_out else []
-    found = clustered(samples, *ASKED)
-    return SystemLog(path=path, system=path.stem, samples=found, notes={TASK: notes})
+    grouped = clustered(samples, *ASKED)
+    return SystemLog(path=path, system=path.stem, samples=grouped, notes={TASK: notes})
 
 
 def sample_of(row: dict[str, Any], path: Path, number: int, left_out: set[str]) -> Sample:

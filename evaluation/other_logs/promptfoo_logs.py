@@ -39,13 +39,13 @@ def read_promptfoo(argument: Path, system: str | None = None) -> SystemLog:
         raise InputError("holds no results", file=path)
     refuse_odd_rows(rows, path)
     column = chosen_column(rows, system, path)
-    own = [row for row in rows if column_of(row) == column]
+    kept = [row for row in rows if column_of(row) == column]
     return SystemLog(
         path=path,
-        system=name_of(own[0]) if len(own) == len(rows) else f"{column[0]}: {name_of(own[0])}",
-        samples=clustered(without_repeats(samples_of(own)), "variables"),
-        setup={"prompt": label_of(own[0])},
-        notes={TASK: tuple(remarks(own))},
+        system=name_of(kept[0]) if len(kept) == len(rows) else f"{column[0]}: {name_of(kept[0])}",
+        samples=clustered(without_repeats(samples_of(kept)), "variables"),
+        setup={"prompt": label_of(kept[0])},
+        notes={TASK: tuple(remarks(kept))},
     )
 
 
@@ -113,16 +113,16 @@ def chosen_column(rows: Sequence[Row], system: str | None, path: Path) -> tuple[
     """The column that the user named, else the only one. Raises InputError."""
     first = {column_of(row): row for row in reversed(rows)}
     if system is None:
-        found = list(first)
+        columns = list(first)
     else:
-        found = [c for c, row in first.items() if system in (c[0], provider_of(row))]
-    if len(found) == 1:
-        return found[0]
+        columns = [c for c, row in first.items() if system in (c[0], provider_of(row))]
+    if len(columns) == 1:
+        return columns[0]
     there = "; ".join(f"{column[0]}: {name_of(row)}" for column, row in sorted(first.items()))
     problem = (
         f"holds {len(first)} systems"
         if system is None
-        else (f"{system!r} names {len(found)} of its {len(first)} systems")
+        else (f"{system!r} names {len(columns)} of its {len(first)} systems")
     )
     raise InputError(f"{problem} ({there}): choose by --systems CHAMPION CHALLENGER", file=path)
 

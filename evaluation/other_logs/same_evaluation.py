@@ -44,10 +44,10 @@ def choose(logs: tuple[SystemLog, SystemLog], wanted: Sequence[str]) -> ChosenCo
     Raises InputError with what there is.
     """
     there = {task: shared(logs, task) for task in logs[0].tasks if task in logs[1].tasks}
-    own = dict(pair for name in wanted if (pair := per_task(name, there)))
+    by_task = dict(pair for name in wanted if (pair := per_task(name, there)))
     plain = [name for name in wanted if per_task(name, there) is None]
-    if own:
-        columns = own_columns(there, own, plain)
+    if by_task:
+        columns = own_columns(there, by_task, plain)
     elif plain:
         columns = {task: named_columns(task, there, plain) for task in there}
     else:
@@ -156,14 +156,14 @@ def everywhere(logs: tuple[SystemLog, SystemLog], task: str, metric: str) -> boo
 
 def directions(logs: tuple[SystemLog, SystemLog], columns: Columns) -> dict[str, Better]:
     """Which way each column is better, as far as the logs say. Raises InputError for both ways."""
-    found: dict[str, Better] = {}
+    better: dict[str, Better] = {}
     for log in logs:
         for task, metrics in columns.items():
             for column, metric in metrics.items():
                 way = log.better.get(task, {}).get(metric)
-                if way and found.setdefault(column, way) != way:
+                if way and better.setdefault(column, way) != way:
                     raise InputError(f"of {column!r} more is better in one task, less in another")
-    return found
+    return better
 
 
 # --- same evaluation ------------------------------------------------------------------------------

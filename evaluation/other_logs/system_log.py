@@ -102,13 +102,13 @@ def as_score(value: object) -> float | None:
 
 def without_repeats(samples: Iterable[Sample]) -> tuple[Sample, ...]:
     """Each item once. One that was there more than once is lost: nobody knows which one counts."""
-    found: dict[str, Sample] = {}
+    by_item: dict[str, Sample] = {}
     for sample in samples:
-        if sample.item in found:
-            found[sample.item] = replace(found[sample.item], lost=REPEATED)
+        if sample.item in by_item:
+            by_item[sample.item] = replace(by_item[sample.item], lost=REPEATED)
         else:
-            found[sample.item] = sample
-    return tuple(found.values())
+            by_item[sample.item] = sample
+    return tuple(by_item.values())
 
 
 def scores_once(
@@ -134,8 +134,8 @@ def clustered(samples: Sequence[Sample], *parts: str) -> tuple[Sample, ...]:
     """
     asked = [tuple(sample.asked.get(part) for part in parts) for sample in samples]
     keys = [key if any(key) else i for i, key in enumerate(asked)]
-    own = [i if sample.cluster is None else sample.cluster for i, sample in enumerate(samples)]
-    labels = linked(len(samples), [to_first(keys), to_first(own)])
+    clusters = [i if sample.cluster is None else sample.cluster for i, sample in enumerate(samples)]
+    labels = linked(len(samples), [to_first(keys), to_first(clusters)])
     count = Counter(labels)
     first: dict[int, Sample] = {}
     for sample, label in zip(samples, labels, strict=True):
@@ -278,9 +278,9 @@ def named_files(argument: Path) -> list[Path]:
     anchor = Path(argument.anchor)
     pattern = str(argument.relative_to(anchor))
     if glob.has_magic(pattern) and (
-        found := sorted(p for p in anchor.glob(pattern) if p.is_file())
+        files := sorted(p for p in anchor.glob(pattern) if p.is_file())
     ):
-        return found
+        return files
     raise InputError("No such file or directory", file=argument)
 
 
@@ -293,13 +293,13 @@ def newest_of_tasks(
     by_task: dict[str, list[T]] = {}
     for file in files:
         by_task.setdefault(task(file), []).append(file)
-    chosen = {one: max(some, key=made) for one, some in by_task.items()}
+    chosen = {task: max(some, key=made) for task, some in by_task.items()}
     notes = {
-        one: [f"was run {len(some)} times; taken is the newest, {name(chosen[one])}"]
-        for one, some in by_task.items()
+        task: [f"was run {len(some)} times; taken is the newest, {name(chosen[task])}"]
+        for task, some in by_task.items()
         if len(some) > 1
     }
-    return [chosen[one] for one in sorted(chosen)], notes
+    return [chosen[task] for task in sorted(chosen)], notes
 
 
 def parsed(data: bytes, path: Path, number: int | None = None) -> Any:

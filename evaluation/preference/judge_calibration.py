@@ -56,20 +56,20 @@ def calibrate(
     if not pairs:
         raise InputError("there are no held-out pairs to calibrate a judge on")
     comparisons = [comparison_of(pair) for pair in pairs]
-    said = judge.prefer(comparisons)
+    judgements = judge.prefer(comparisons)
     counted = sum(not beyond_a_judge(pair) for pair in pairs)
-    outcomes = outcomes_of(pairs, said)
-    found = summary(judge.source, outcomes, unjudged=counted - len(outcomes))
+    outcomes = outcomes_of(pairs, judgements)
+    record = summary(judge.source, outcomes, unjudged=counted - len(outcomes))
     # How often it is right, by what the worse answer is; None of pairs that nobody made.
     hits: dict[str, list[float]] = defaultdict(list)
-    for pair, judgement in zip(pairs, said, strict=True):
+    for pair, judgement in zip(pairs, judgements, strict=True):
         if isinstance(pair, MadePair) and judgement.win_probability is not None:
             hits[pair.kind].append(outcome(pair, judgement, judgement.win_probability).hit)
     kinds = {kind: Hits(n=len(h), accuracy=fmean(h)) for kind, h in sorted(hits.items())}
-    found = found.model_copy(update={"kinds": kinds or None})
+    record = record.model_copy(update={"kinds": kinds or None})
     if cosine:
-        found = found.model_copy(update=as_rival(outcomes_of(pairs, cosine.prefer(comparisons))))
-    return judge.accounted(found, comparisons) if isinstance(judge, PinnedJudge) else found
+        record = record.model_copy(update=as_rival(outcomes_of(pairs, cosine.prefer(comparisons))))
+    return judge.accounted(record, comparisons) if isinstance(judge, PinnedJudge) else record
 
 
 def outcomes_of(pairs: Sequence[PreferencePair], said: Sequence[Judgement]) -> list[JudgedPair]:
@@ -88,8 +88,8 @@ def beyond_a_judge(pair: PreferencePair) -> bool:
 def as_rival(outcomes: Sequence[JudgedPair]) -> dict[str, float | None]:
     """What a calibration says of the frozen cosine."""
     return {
-        "cosine_accuracy": mean(one.hit for one in outcomes),
-        "matched_cosine": mean(one.hit for one in outcomes if one.like_length),
+        "cosine_accuracy": mean(pair.hit for pair in outcomes),
+        "matched_cosine": mean(pair.hit for pair in outcomes if pair.like_length),
     }
 
 
@@ -276,14 +276,14 @@ def with_tuned(
     both_tuned = table.pins is not None and table.pins.champion is not None
     if not both_tuned or calibration.source == BALLOTS:
         return calibration
-    said = {(item.item, item.sample): item for item in table.items}
+    scores = {(item.item, item.sample): item for item in table.items}
     known = {row.id: row.completion_text for row in rows if not row.scenario}
-    found = [
-        clear_lead(said[ours.item, ours.sample], known[ours.item], ours.text, theirs.text)
+    leads = [
+        clear_lead(scores[ours.item, ours.sample], known[ours.item], ours.text, theirs.text)
         for ours, theirs in zip(champion, challenger, strict=True)
         if ours.item in known
     ]
-    return calibration.model_copy(update={"tuned": balanced([one for one in found if one])})
+    return calibration.model_copy(update={"tuned": balanced([case for case in leads if case])})
 
 
 def balanced(found: Sequence[Clear]) -> Hits | None:
@@ -292,17 +292,17 @@ def balanced(found: Sequence[Clear]) -> Hits | None:
 
     An item counts once for a side, by the mean over its answers on which that side leads.
     """
-    sides = [by_item(one for one in found if one.leads == side) for side in (1, -1)]
+    sides = [by_item(case for case in found if case.leads == side) for side in (1, -1)]
     if min(map(len, sides)) < LEAST_EACH:
         return None
     accuracy = fmean(fmean(map(fmean, side.values())) for side in sides)
-    return Hits(n=len({one.item for one in found}), accuracy=accuracy)
+    return Hits(n=len({case.item for case in found}), accuracy=accuracy)
 
 
 def by_item(found: Iterable[Clear]) -> dict[str, list[float]]:
     hits: dict[str, list[float]] = {}
-    for one in found:
-        hits.setdefault(one.item, []).append(one.hit)
+    for case in found:
+        hits.setdefault(case.item, []).append(case.hit)
     return hits
 
 
@@ -330,9 +330,9 @@ def lead(item: ItemScore, reference: str, champion: str, challenger: str) -> int
 
 def kept_net(answer: str, reference: str) -> float:
     """The share of the reference's facts that are kept, less those that are contradicted."""
-    found = compare_facts(TextFacts(answer), TextFacts(reference))
-    asked = len(found.asked)
-    return (len(found.kept) - len(found.contradicted)) / asked if asked else 0.0
+    comparison = compare_facts(TextFacts(answer), TextFacts(reference))
+    asked = len(comparison.asked)
+    return (len(comparison.kept) - len(comparison.contradicted)) / asked if asked else 0.0
 
 
 def clear(difference: float, least: float) -> int:

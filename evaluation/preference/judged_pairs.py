@@ -49,13 +49,13 @@ def judged_pairs(
     lost[ALIKE] += len(answers) - len(differing)
     judged = judge.prefer([comparison(both) for both in differing])
     sure: list[tuple[float, PreferencePair]] = []
-    for both, said in zip(differing, judged, strict=True):
-        won = said.win_probability
+    for both, judgement in zip(differing, judged, strict=True):
+        won = judgement.win_probability
         if won is None or abs(won - 0.5) <= margin:
             lost[UNSURE] += 1
         else:
             sure.append((abs(won - 0.5), pair_of(both, judge.source, other_won=won > 0.5)))
-    return [pair for _, pair in sorted(sure, key=lambda one: (-one[0], one[1].id))]
+    return [pair for _, pair in sorted(sure, key=lambda entry: (-entry[0], entry[1].id))]
 
 
 def comparison(both: TwoAnswers) -> AnswerPair:
@@ -89,15 +89,15 @@ def learnable_of_judge(
     """A judge's pairs, in their order and each once: what people said of a prompt stands, and
     nothing can be learnt from a pair and its opposite. `lost` counts the rest.
     """
-    said = {bare(one.prompt) for one in people}
+    prompts = {bare(preference.prompt) for preference in people}
     kept: dict[str, PreferencePair] = {}
-    for one in given:
-        if not isinstance(one, PreferencePair):
+    for pair in given:
+        if not isinstance(pair, PreferencePair):
             lost[RATED] += 1
-        elif why := why_not(one, said, kept):
+        elif why := why_not(pair, prompts, kept):
             lost[why] += 1
         else:
-            kept[one.id] = one
+            kept[pair.id] = pair
     return undisputed(list(kept.values()), lost, JUDGES_DIFFER)
 
 
@@ -162,15 +162,15 @@ def pairs_by_judge(
 def two_answers(rows: Sequence[Row], params: JudgedPairsParams) -> list[TwoAnswers]:
     """Each row's, in the order of the rows."""
     if params.answers == "reference":
-        own = answering(load(Decoding)).answers(rows, "training rows")
+        answers = answering(load(Decoding)).answers(rows, "training rows")
         return [
             TwoAnswers(row, row.completion_text, answer.text)
-            for row, answer in zip(rows, own, strict=True)
+            for row, answer in zip(rows, answers, strict=True)
         ]
     decoding = Decoding(**load(Decoding).model_dump() | DRAWN_TWICE)
     drawn = answering(decoding).answers(rows, "training rows, twice", samples=2)
     pairs = zip(rows, drawn[::2], drawn[1::2], strict=True)
-    return [TwoAnswers(row, one.text, other.text) for row, one, other in pairs]
+    return [TwoAnswers(row, first.text, other.text) for row, first, other in pairs]
 
 
 def answering(decoding: Decoding) -> Respondent:
@@ -216,8 +216,8 @@ class GoodAnswers:
         self.corrected = {
             asked_of_row(row): row for row in reversed(rows) if row.source in corrections
         }
-        rated = [one for one in given if isinstance(one, RatedAnswer) and one.label]
-        self.rated = {asked_of(one): one.completion for one in reversed(rated)}
+        rated = [answer for answer in given if isinstance(answer, RatedAnswer) and answer.label]
+        self.rated = {asked_of(answer): answer.completion for answer in reversed(rated)}
 
     def correction(self, one: Preference) -> Row | None:
         return self.corrected.get(asked_of(one))
@@ -243,14 +243,14 @@ def learnable(
     """What people said as DPO and KTO can learn it: a bad answer as a pair wherever a good answer
     to its prompt is known, the correction's where there is one. Each once; `lost` counts the rest.
     """
-    found: dict[str, Preference] = {}
-    for one in given:
-        made = with_good_answer(one, good)
+    kept: dict[str, Preference] = {}
+    for preference in given:
+        made = with_good_answer(preference, good)
         if says_one_thing(made):
-            lost[ONE_ANSWER if says_one_thing(one) else SAID_BY_ROW] += 1
+            lost[ONE_ANSWER if says_one_thing(preference) else SAID_BY_ROW] += 1
         else:
-            found.setdefault(made.id, made)
-    return list(found.values())
+            kept.setdefault(made.id, made)
+    return list(kept.values())
 
 
 def says_one_thing(one: Preference) -> bool:
@@ -289,8 +289,8 @@ def undisputed(
     """The preferences without those of which somebody said the opposite: nothing can be learnt from
     both.
     """
-    said = {one.id for one in given}
-    kept = [one for one in given if opposite(one).id not in said]
+    ids = {preference.id for preference in given}
+    kept = [preference for preference in given if opposite(preference).id not in ids]
     lost[why] += len(given) - len(kept)
     return kept
 

@@ -40,14 +40,14 @@ class KeptAnswers:
 
     def answers(self, requests: Iterable[ChatRequest]) -> dict[Digest, str]:
         """The text of each answer, by its request's digest. Raises as `replies` does."""
-        return {digest: said.text for digest, said in self.replies(requests).items()}
+        return {digest: reply.text for digest, reply in self.replies(requests).items()}
 
     def replies(self, requests: Iterable[ChatRequest]) -> dict[Digest, ChatReply]:
         """What the server says to each request, by its digest. Raises IncumbentError as it does."""
         wanted = {request.digest: request for request in requests}
-        said = {digest: known for digest in wanted if (known := self.known(digest))}
-        missing = [request for digest, request in wanted.items() if digest not in said]
-        return said | asyncio.run(self.ask(missing, len(wanted))) if missing else said
+        replies = {digest: known for digest in wanted if (known := self.known(digest))}
+        missing = [request for digest, request in wanted.items() if digest not in replies]
+        return replies | asyncio.run(self.ask(missing, len(wanted))) if missing else replies
 
     def known(self, request: Digest) -> ChatReply | None:
         place = self.place(request)
@@ -120,22 +120,22 @@ class JudgingModel:
 
         Raises IncumbentError when the server fails, or answers with more than one model.
         """
-        said = self.kept(FOLDER, "judge").replies(requests)
-        self.refuse_two_models(said.values())
-        return said
+        replies = self.kept(FOLDER, "judge").replies(requests)
+        self.refuse_two_models(replies.values())
+        return replies
 
     def replies_again(self, requests: Iterable[ChatRequest]) -> dict[Digest, ChatReply]:
         """The same for a second time: what was said the first time is not looked at."""
-        said = self.kept(FOLDER / "again", "judge, again").replies(requests)
-        self.refuse_two_models(said.values())
-        return said
+        replies = self.kept(FOLDER / "again", "judge, again").replies(requests)
+        self.refuse_two_models(replies.values())
+        return replies
 
     def kept(self, folder: Path, label: str) -> KeptAnswers:
         return KeptAnswers(self.params, folder, label, pause=self.pause, store=self.store)
 
     def refuse_two_models(self, said: Iterable[ChatReply]) -> None:
         """Raise IncumbentError where more than one model answered, the calibrated one included."""
-        names = {one.model for one in said if one.model}
+        names = {reply.model for reply in said if reply.model}
         if self.held_to and self.held_to.served and names:
             names.add(self.held_to.served)
         if len(names) > 1:
@@ -147,7 +147,7 @@ class JudgingModel:
 
     def refuse_noise(self, said: Collection[ChatReply], read: Read, what: str, source: str) -> None:
         """Raise IncumbentError where too many answers are without what was asked for."""
-        noise = [one for one in said if read(one) is None]
+        noise = [reply for reply in said if read(reply) is None]
         if len(noise) <= UNPARSED_CAP * len(said):
             return
         raise IncumbentError(
@@ -159,7 +159,7 @@ class JudgingModel:
 
     def pin(self, question: Digest, said: Iterable[ChatReply]) -> JudgePin:
         """Who judges, by what it said, with questions of this digest."""
-        served = {one.model for one in said if one.model}
+        served = {reply.model for reply in said if reply.model}
         return JudgePin(
             model=self.params.model,
             served=min(served, default=None),
@@ -172,11 +172,11 @@ class JudgingModel:
         self, found: Calibration, question: Digest, requests: Sequence[ChatRequest], read: Read
     ) -> Calibration:
         """A calibration on these requests, with who judged and how often it changes its word."""
-        said = self.replies(requests)
+        replies = self.replies(requests)
         again = self.replies_again(repeated(requests, REPEAT_SHARE))
-        both = [*said.values(), *again.values()]
+        both = [*replies.values(), *again.values()]
         self.refuse_two_models(both)
-        changed = sum(read(said[digest]) != read(again[digest]) for digest in again)
+        changed = sum(read(replies[digest]) != read(again[digest]) for digest in again)
         return found.model_copy(
             update={
                 "judge": self.pin(question, both),
@@ -198,7 +198,7 @@ def repeated(requests: Sequence[ChatRequest], share: float) -> list[ChatRequest]
 
 def causes(noise: Sequence[ChatReply]) -> str:
     """What the answers themselves tell of why they are of no use."""
-    cut, too_long = sum(one.cut for one in noise), sum(one.too_long for one in noise)
+    cut, too_long = sum(reply.cut for reply in noise), sum(reply.too_long for reply in noise)
     told = [f"{cut} were cut off at max_tokens"] if cut else []
     told += [f"{too_long} questions are longer than the model reads"] if too_long else []
     return f" ({', '.join(told)})" if told else ""

@@ -92,7 +92,7 @@ PENALTY = 4e-3  # of the squared weights of the answers' vectors: how far it lea
 def train_head(pairs: Sequence[PreferencePair], vectors: ExchangeVectors, folder: Path) -> None:
     """Train a head on pairs and save it beside its embedder: safetensors, JSON, and no pickle."""
     exchanges = list(
-        dict.fromkeys((pair_question(p), said) for p in pairs for said in (p.chosen, p.rejected))
+        dict.fromkeys((pair_question(p), text) for p in pairs for text in (p.chosen, p.rejected))
     )
     known = features(vectors, *zip(*exchanges, strict=True))
     head = RewardHead(RewardHeadConfig(width=known.shape[1] - 2), known)

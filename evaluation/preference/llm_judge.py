@@ -48,14 +48,14 @@ class LlmJudge:
     def prefer(self, comparisons: Sequence[AnswerPair]) -> list[Judgement]:
         """Raises IncumbentError when the server fails, or too few of its answers hold a verdict."""
         orders = [self.orders(comparison) for comparison in comparisons]
-        said = self.model.replies([request for both in orders for request in both])
-        self.model.refuse_noise(said.values(), self.read, "verdict", self.source)
-        return [judgement([self.read(said[order.digest]) for order in both]) for both in orders]
+        replies = self.model.replies([request for both in orders for request in both])
+        self.model.refuse_noise(replies.values(), self.read, "verdict", self.source)
+        return [judgement([self.read(replies[order.digest]) for order in both]) for both in orders]
 
     def accounted(self, calibration: Calibration, comparisons: Sequence[AnswerPair]) -> Calibration:
         """The calibration on these comparisons, with who judged, and how steadily."""
-        requests = [request for one in comparisons for request in self.orders(one)]
-        shown = [JUDGED_ON] if any(one.evidence for one in comparisons) else []
+        requests = [request for comparison in comparisons for request in self.orders(comparison)]
+        shown = [JUDGED_ON] if any(comparison.evidence for comparison in comparisons) else []
         asked = digest_json([SOURCE, self.reasons, *shown])
         return self.model.accounted(calibration, asked, requests, self.read)
 
@@ -90,14 +90,14 @@ def verdict(text: str) -> float | None:
 
     Only the last line counts, and it must be a verdict and nothing else.
     """
-    found = VERDICT.fullmatch(last_line(text))
-    return WORTH_TO_FIRST[found[1]] if found else None
+    match = VERDICT.fullmatch(last_line(text))
+    return WORTH_TO_FIRST[match[1]] if match else None
 
 
 def verdict_alone(text: str) -> float | None:
     """The same where no reasons were asked for: the whole answer is a verdict, or its letter."""
-    found = ALONE.fullmatch(text.strip())
-    return WORTH_TO_FIRST[found[1]] if found else None
+    match = ALONE.fullmatch(text.strip())
+    return WORTH_TO_FIRST[match[1]] if match else None
 
 
 def last_line(text: str) -> str:

@@ -59,8 +59,8 @@ def given_preferences(folder: Path = PREFERENCES) -> list[Preference]:
     What a judge chose is left out: a judge that learnt from its own word, or were held against it,
     would only grow surer of it. Raises InputError naming file, line and field.
     """
-    found = (one for path in preference_files(folder) for one in read_preferences(path))
-    return list({one.id: one for one in found if not by_judge(one)}.values())
+    given = (record for path in preference_files(folder) for record in read_preferences(path))
+    return list({record.id: record for record in given if not by_judge(record)}.values())
 
 
 def preference_files(folder: Path = PREFERENCES) -> list[Path]:
@@ -74,14 +74,14 @@ def allowed(given: Sequence[Preference], evaluated: Iterable[Row]) -> list[Prefe
 
     A judge that has seen the answer to an item would know who wins there.
     """
-    known = asking_an_item([one.prompt for one in given], evaluated)
-    return [one for i, one in enumerate(given) if i not in known]
+    known = asking_an_item([preference.prompt for preference in given], evaluated)
+    return [preference for i, preference in enumerate(given) if i not in known]
 
 
 def pairs_of(given: Iterable[Preference]) -> list[PreferencePair]:
     """The pairs that teach something."""
-    found = (one for one in given if isinstance(one, PreferencePair))
-    return [pair for pair in found if pair.chosen != pair.rejected]
+    pairs = (preference for preference in given if isinstance(preference, PreferencePair))
+    return [pair for pair in pairs if pair.chosen != pair.rejected]
 
 
 # --- negative examples ----------------------------------------------------------------------------
@@ -98,12 +98,12 @@ class PairedExamples:
     praised: int  # the good answer, word for word, is this one
 
     def __str__(self) -> str:
-        said = f"{len(self.pairs)} negative examples paired with a good answer"
+        text = f"{len(self.pairs)} negative examples paired with a good answer"
         if self.without_good:
-            said += f", {self.without_good} left out: no good answer to their prompt is known"
+            text += f", {self.without_good} left out: no good answer to their prompt is known"
         if self.praised:
-            said += f", {self.praised} left out: the good answer says the same"
-        return said
+            text += f", {self.praised} left out: the good answer says the same"
+        return text
 
 
 def pair_negatives(given: Iterable[Preference], rows: Iterable[Row]) -> PairedExamples:
@@ -111,21 +111,24 @@ def pair_negatives(given: Iterable[Preference], rows: Iterable[Row]) -> PairedEx
     it, with an answer that was found good. Letter case and white space of a prompt make no
     difference.
     """
-    rated = [one for one in given if isinstance(one, RatedAnswer)]
-    good = {bare(one.prompt): one.completion for one in reversed(rated) if one.label}
+    rated = [answer for answer in given if isinstance(answer, RatedAnswer)]
+    good = {bare(answer.prompt): answer.completion for answer in reversed(rated) if answer.label}
     good |= {bare(row.prompt_text): row.completion_text for row in reversed(list(rows))}
-    bad = [one for one in rated if not one.label]
-    known = [one for one in bad if bare(one.prompt) in good]
+    bad = [answer for answer in rated if not answer.label]
+    known = [answer for answer in bad if bare(answer.prompt) in good]
     pairs = list(against(known, good))
     return PairedExamples(pairs, len(bad) - len(known), len(known) - len(pairs))
 
 
 def against(bad: Iterable[RatedAnswer], good: dict[str, str]) -> Iterator[PreferencePair]:
-    for one in bad:
-        chosen = good[bare(one.prompt)]
-        if chosen.strip() != one.completion.strip():
+    for answer in bad:
+        chosen = good[bare(answer.prompt)]
+        if chosen.strip() != answer.completion.strip():
             yield PreferencePair(
-                prompt=one.prompt, chosen=chosen, rejected=one.completion, evidence=one.evidence
+                prompt=answer.prompt,
+                chosen=chosen,
+                rejected=answer.completion,
+                evidence=answer.evidence,
             )
 
 

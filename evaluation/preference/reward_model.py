@@ -57,9 +57,9 @@ class ExchangeVectors:
             if hasattr(self.model.tokenizer, "truncation_side"):
                 self.model.tokenizer.truncation_side = cut
             options = {"normalize_embeddings": True, "show_progress_bar": False}
-            found = self.model.encode(new, convert_to_tensor=True, **options).float().cpu()
+            encoded = self.model.encode(new, convert_to_tensor=True, **options).float().cpu()
             # Copied out of inference mode, so that a head can be trained on them.
-            rows = (row.clone() for row in found)
+            rows = (row.clone() for row in encoded)
             self.known |= {(cut, text): row for text, row in zip(new, rows, strict=True)}
         return torch.stack([self.known[cut, text] for text in texts])
 
@@ -90,7 +90,7 @@ class FrozenCosine:
             return []
         prompts = [comparison.question for comparison in comparisons]
         ours = self.vectors.cosines(prompts, [comparison.champion for comparison in comparisons])
-        theirs = self.vectors.cosines(prompts, [one.challenger for one in comparisons])
+        theirs = self.vectors.cosines(prompts, [pair.challenger for pair in comparisons])
         won = (0.5 + 0.5 * (theirs - ours).sign()).tolist()
         return [Judgement(win_probability=probability) for probability in won]
 
@@ -134,8 +134,8 @@ class RewardModel:
         champion = self.rewards(prompts, [comparison.champion for comparison in comparisons])
         won = torch.sigmoid((challenger - champion).double()).tolist()
         return [
-            Judgement(win_probability=says_something(one, probability))
-            for one, probability in zip(comparisons, won, strict=True)
+            Judgement(win_probability=says_something(pair, probability))
+            for pair, probability in zip(comparisons, won, strict=True)
         ]
 
     @torch.inference_mode()
@@ -157,8 +157,8 @@ class HeadOnEmbedder:
         self.source = "frozen cosine" if self.head.config.frozen else "reward model"
 
     def rewards(self, prompts: Sequence[str], answers: Sequence[str]) -> torch.Tensor:
-        found: torch.Tensor = self.head.reward(features(self.vectors, prompts, answers))
-        return found
+        rewards: torch.Tensor = self.head.reward(features(self.vectors, prompts, answers))
+        return rewards
 
 
 class Classifier:
@@ -238,8 +238,8 @@ class RewardHead(PreTrainedModel):
 
     def reward(self, features: Tensor) -> Tensor:
         """[n] of features [n, 2 + width]."""
-        found: Tensor = self.fit(features[:, :2]) + self.style(features[:, 2:])
-        return found[:, 0]
+        rewards: Tensor = self.fit(features[:, :2]) + self.style(features[:, 2:])
+        return rewards[:, 0]
 
     def forward(self, input_ids: Tensor, **_: Any) -> SequenceClassifierOutput:
         """The rewards of exchanges by their numbers [n, 1], as in training."""

@@ -85,14 +85,14 @@ class RubricJudge:
         Raises IncumbentError when the server fails, or too few of its answers hold a score.
         """
         requests = self.requests(answers)
-        said = self.model.replies(requests)
-        unread = [one for one in requests if self.read(said[one.digest]) is None]
+        replies = self.model.replies(requests)
+        unread = [request for request in requests if self.read(replies[request.digest]) is None]
         if unread:
             again = self.model.replies_again(unread)
-            self.model.refuse_two_models([*said.values(), *again.values()])
-            said |= again
-        self.model.refuse_noise(said.values(), self.read, "score", self.source)
-        return [self.read(said[request.digest]) for request in requests]
+            self.model.refuse_two_models([*replies.values(), *again.values()])
+            replies |= again
+        self.model.refuse_noise(replies.values(), self.read, "score", self.source)
+        return [self.read(replies[request.digest]) for request in requests]
 
     def accounted(self, calibration: Calibration, answers: Sequence[Rated]) -> Calibration:
         """The calibration on these answers, with who judged, and how steadily."""
@@ -124,8 +124,8 @@ class RubricJudge:
 
 def score(text: str, form: re.Pattern[str]) -> float | None:
     """1 to 5 as 0 to 1; None for what is no score and nothing else."""
-    found = form.fullmatch(text.strip())
-    return (int(found[1]) - 1) / 4 if found else None
+    match = form.fullmatch(text.strip())
+    return (int(match[1]) - 1) / 4 if match else None
 
 
 class RubricMetric:
@@ -153,12 +153,12 @@ class RubricMetric:
         """{the rubric's name: [n]}, each from 0 to 1."""
         name = self.judge.rubric.name
         shown = map(passages_told, evidence)
-        rated = [Rated(*one) for one in zip(prompts, predictions, references, shown, strict=True)]
-        found = self.judge.rate(rated)
-        unread = [i for i, value in enumerate(found) if value is None]
+        rated = [Rated(*item) for item in zip(prompts, predictions, references, shown, strict=True)]
+        scores = self.judge.rate(rated)
+        unread = [i for i, value in enumerate(scores) if value is None]
         self.flags, self.unread = {f"no {name} score could be read": unread}, {name: unread}
-        middle = fmean([value for value in found if value is not None] or [0.5])
-        return {name: [middle if value is None else value for value in found]}
+        middle = fmean([value for value in scores if value is not None] or [0.5])
+        return {name: [middle if value is None else value for value in scores]}
 
 
 def passages_told(told: str) -> tuple[EvidencePassage, ...] | None:
@@ -228,7 +228,7 @@ def calibrate_rubric(judge: RubricJudge, pairs: Sequence[RatedPair]) -> Calibrat
         for better, worse in zip(rates[::2], rates[1::2], strict=True)
         if better is not None and worse is not None
     ]
-    found = Calibration(
+    calibration = Calibration(
         source=judge.source,
         n=len(hits),
         unjudged=len(pairs) - len(hits),
@@ -242,16 +242,16 @@ def calibrate_rubric(judge: RubricJudge, pairs: Sequence[RatedPair]) -> Calibrat
         matched_longer=None,
         matched_shorter=None,
     )
-    return judge.accounted(found, answers)
+    return judge.accounted(calibration, answers)
 
 
 def pairs_of(rubric: RubricParams, rows: Sequence[Row]) -> list[RatedPair]:
     """Answers of which the first is better in the rubric's respect; none where nothing is known."""
     if rubric.pairs:
-        said = [one for one in read_preferences(rubric.pairs) if not by_judge(one)]
-        given = [one for one in said if isinstance(one, PreferencePair)]
+        people = [record for record in read_preferences(rubric.pairs) if not by_judge(record)]
+        given = [record for record in people if isinstance(record, PreferencePair)]
         return [given_pair(pair) for pair in given if pair.chosen != pair.rejected]
-    found = []
+    pairs = []
     for kind in (rubric if rubric.asks else BUILT_IN[rubric.name]).worse:
         if kind not in WORSE:
             problem = f"{rubric.name}: no kind {kind!r} of worse answers; there are "
@@ -261,8 +261,8 @@ def pairs_of(rubric: RubricParams, rows: Sequence[Row]) -> list[RatedPair]:
             good = Rated(row.prompt_text, expected, expected, row.evidence)
             worse = WORSE[kind](good.answer, row.id)
             if worse is not None and worse != good.answer:
-                found.append(RatedPair(good, good._replace(answer=worse)))
-    return found
+                pairs.append(RatedPair(good, good._replace(answer=worse)))
+    return pairs
 
 
 def given_pair(pair: PreferencePair) -> RatedPair:

@@ -73,8 +73,8 @@ def wrong_fact(text: str, key: str) -> str | None:
 
 def changed(fact: str, key: str) -> str | None:
     """Another fact of the same form; None of one that has no other here."""
-    if found := FACT.search(fact):
-        return fact[: found.start()] + another(found.group(), key) + fact[found.end() :]
+    if match := FACT.search(fact):
+        return fact[: match.start()] + another(match.group(), key) + fact[match.end() :]
     if not NAME.fullmatch(fact):
         return None
     return draw_option([name for name in NAMES if name not in fact], "name", key)
@@ -183,13 +183,13 @@ GENERIC = (
 
 def generic(text: str, key: str) -> str | None:
     """Sentences that answer every question, and so none, of about the same length."""
-    said: list[str] = []
+    phrases: list[str] = []
     left = list(GENERIC)
-    while left and len(" ".join(said)) < 0.8 * len(text.strip()):
-        chosen = draw_option(left, "generic", key, str(len(said)))
+    while left and len(" ".join(phrases)) < 0.8 * len(text.strip()):
+        chosen = draw_option(left, "generic", key, str(len(phrases)))
         left.remove(chosen)
-        said.append(chosen)
-    return " ".join(said) if said and " ".join(said) != text.strip() else None
+        phrases.append(chosen)
+    return " ".join(phrases) if phrases and " ".join(phrases) != text.strip() else None
 
 
 WORSE: dict[str, Worse] = {
@@ -250,12 +250,12 @@ def of_base(row: Row, answer: str) -> list[tuple[str, str]]:
 
 
 def made_worse(row: Row, *, every_kind: bool) -> list[tuple[str, str]]:
-    found = [
+    made = [
         (kind, text)
         for kind, worse in WORSE.items()
         if (text := worse(row.completion_text, row.id)) is not None
     ]
-    return found if every_kind or not found else [draw_option(found, "kind", row.id)]
+    return made if every_kind or not made else [draw_option(made, "kind", row.id)]
 
 
 def answers_of_other_rows(
@@ -269,8 +269,8 @@ def answers_of_other_rows(
     answers = vectors.answers([row.completion_text for row in rows])
     lengths = torch.tensor([float(len(row.completion_text)) for row in rows])
     for i, row in enumerate(rows):
-        own = torch.tensor([other.group == row.group for other in rows])
-        barred = own | (answers @ answers[i] >= AS_RIGHT)
+        same_group = torch.tensor([other.group == row.group for other in rows])
+        barred = same_group | (answers @ answers[i] >= AS_RIGHT)
         longer = torch.maximum(lengths, lengths[i])
         like_length = (lengths - lengths[i]).abs() < LIKE_LENGTH * longer
         worth = like_length.float() * 3 + questions @ questions[i]

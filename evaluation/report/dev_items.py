@@ -94,14 +94,14 @@ def kept_path(family: str, number: int) -> Path:
 def kept_versions(family: str) -> list[int]:
     """The versions whose dev items are kept, newest first."""
     name = re.compile(rf"{re.escape(family)}-v([1-9]\d{{0,8}})\.dev\.jsonl")
-    found = (name.fullmatch(path.name) for path in (home() / "reports").glob("*.dev.jsonl"))
-    return sorted((int(match[1]) for match in found if match), reverse=True)
+    matches = (name.fullmatch(path.name) for path in (home() / "reports").glob("*.dev.jsonl"))
+    return sorted((int(match[1]) for match in matches if match), reverse=True)
 
 
 def keep_dev_items(version: AdapterVersion) -> None:
     """Keep what the stages left about a version, in place of what was kept about it before."""
-    found = measured(version.number)
-    lines = [found.comparison.canonical(), *(item.canonical() for item in found.items)]
+    dev = measured(version.number)
+    lines = [dev.comparison.canonical(), *(item.canonical() for item in dev.items)]
     write_lines(kept_path(version.family, version.number), lines)
 
 
@@ -123,7 +123,7 @@ def measured(version: int | None) -> DevItems:
             better={m: w for m, w in better_of(scores, policy).items() if m in scores.metrics},
             gating=policy.gating,
         ),
-        items=tuple(DevItem(**dict(one), flags=odd.get(one.row.id)) for one in compared),
+        items=tuple(DevItem(**dict(item), flags=odd.get(item.row.id)) for item in compared),
     )
 
 
@@ -132,18 +132,18 @@ def compared_items(items: Sequence[Row], scores: Sequence[ItemScore]) -> Iterato
     them.
     """
     given = {side: defaultdict[str, list[Answer]](list) for side in SIDES}
-    for side, own in given.items():
+    for side, by_item in given.items():
         for answer in Answer.read_lines(answers_of(side, Split.DEV)):
-            own[answer.item].append(answer)
-    means = {one.item: one for one in item_means(scores)}
-    of_run = {(one.item, one.sample): one for one in scores}
+            by_item[answer.item].append(answer)
+    means = {mean.item: mean for mean in item_means(scores)}
+    of_run = {(score.item, score.sample): score for score in scores}
     rows = [
-        row for row in items if row.id in means and all(row.id in own for own in given.values())
+        row for row in items if row.id in means and all(row.id in ids for ids in given.values())
     ]
     for row in as_shown(rows, [given[Role.CHALLENGER][row.id][0] for row in rows]):
         fields: dict[str, Any] = {}
-        for side, own in given.items():
-            first, *_ = drawn = own[row.id]
+        for side, by_item in given.items():
+            first, *_ = drawn = by_item[row.id]
             fields |= {side: first.text, f"{side}_turns": first.turns}
             if row.scenario:
                 fields[f"{side}_runs"] = tuple(
@@ -168,9 +168,9 @@ def kept_item(path: Path, item: str) -> DevItem | None:
     named = b'"id":' + json.dumps(item, ensure_ascii=False).encode("utf-8", "replace")
     for number, line in enumerate(lines_of(path), start=1):
         if number > 1 and named in line:
-            found = DevItem.parse(line, path, number)
-            if found.row.id == item:
-                return found
+            dev_item = DevItem.parse(line, path, number)
+            if dev_item.row.id == item:
+                return dev_item
     return None
 
 
@@ -228,8 +228,8 @@ def retrieval_recall(
     """By the challenger's first answers and its scores; None where no retriever was asked, or none
     for these rows: an index may leave them the passages that they bring.
     """
-    given = {one.item: one for one in answers if one.sample == 0}
-    scored = {one.item: one for one in scores}
+    given = {answer.item: answer for answer in answers if answer.sample == 0}
+    scored = {score.item: score for score in scores}
     asked = [
         (row, shown)
         for row in rows
@@ -252,14 +252,14 @@ def retrieval_recall(
 
 def named_passages(row: Row) -> list[EvidencePassage]:
     """The row's own passages that its reference cites."""
-    own = row.evidence or ()
-    return [own[n - 1] for n in sorted({*cited(row.completion_text)}) if 1 <= n <= len(own)]
+    given = row.evidence or ()
+    return [given[n - 1] for n in sorted({*cited(row.completion_text)}) if 1 <= n <= len(given)]
 
 
 def is_shown(row: Row, shown: Iterable[EvidencePassage]) -> bool:
     """Whether all of them are there: by id, or by what they say."""
-    known = {mark for one in shown for mark in passage_marks(one)}
-    return all(known.intersection(passage_marks(one)) for one in named_passages(row))
+    known = {mark for passage in shown for mark in passage_marks(passage)}
+    return all(known.intersection(passage_marks(passage)) for passage in named_passages(row))
 
 
 def passage_marks(passage: EvidencePassage) -> Iterator[tuple[str, str]]:

@@ -66,10 +66,10 @@ def read_kept_report(family: str, number: int, decision: Digest | None) -> KeptR
     if not path.exists():
         return None
     try:
-        found = KeptReport.read(path)
+        report = KeptReport.read(path)
     except InputError:  # a page does without what is damaged
         return None
-    return found if found.decision == decision else None
+    return report if report.decision == decision else None
 
 
 # --- corrections export ---------------------------------------------------------------------------
@@ -113,12 +113,12 @@ def bad(examples: Sequence[AnswerExample], count: int) -> list[tuple[str, Answer
     regressed = sorted(
         (example for example in examples if example.gain < 0), key=lambda e: (e.gain, e.row.id)
     )
-    found: dict[str, tuple[str, AnswerExample]] = {}
+    chosen: dict[str, tuple[str, AnswerExample]] = {}
     for i in range(len(worst)):
         for why, ordered in (("regressed", regressed), ("worst", worst)):
-            if i < len(ordered) and len(found) < count:
-                found.setdefault(ordered[i].row.id, (why, ordered[i]))
-    return list(found.values())
+            if i < len(ordered) and len(chosen) < count:
+                chosen.setdefault(ordered[i].row.id, (why, ordered[i]))
+    return list(chosen.values())
 
 
 def correction(why: str, example: AnswerExample) -> Correction:
@@ -182,12 +182,12 @@ class ComparisonChoice(Record):
 def choices(registry: RegistryReader) -> list[ComparisonChoice]:
     """Newest first; what the last run left only where it was not kept with a version."""
     kept = kept_versions(registry.family)
-    found = [ComparisonChoice(number=n, label=f"{registry.family} v{n}") for n in kept]
+    offered = [ComparisonChoice(number=n, label=f"{registry.family} v{n}") for n in kept]
     left = left_by_stages(registry)
     if left is None or left in kept:
-        return found
+        return offered
     label = f"{registry.family} v{left}" if left else "the last run, not submitted"
-    return [ComparisonChoice(number=left, label=label), *found]
+    return [ComparisonChoice(number=left, label=label), *offered]
 
 
 def left_by_stages(registry: RegistryReader) -> int | None:

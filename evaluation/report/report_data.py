@@ -93,7 +93,8 @@ def read_examples(dev: ScoreTable, policy: Policy) -> tuple[AnswerExample, ...]:
     scored = {name: way for name, way in better_of(dev, policy).items() if name in dev.metrics}
     better = {name: scored[name] for name in policy.gating if name in scored} or scored
     return tuple(
-        AnswerExample(**dict(one), better=better) for one in compared_items(dev_items(), dev.items)
+        AnswerExample(**dict(item), better=better)
+        for item in compared_items(dev_items(), dev.items)
     )
 
 
@@ -152,33 +153,33 @@ UNGROUNDED = {
 
 def right_lines(measured: Measured) -> Iterator[str]:
     """A line for each way to be right that was measured. Where none was, one that says so."""
-    if found := measured.get("figures_right"):
-        line = f"right figures: {of_answers(found)}"
+    if metric := measured.get("figures_right"):
+        line = f"right figures: {of_answers(metric)}"
         if wrong := measured.get("figures_wrong"):
             line += f"; wrong figures: {of_answers(wrong)}"
         yield line
-    elif found := measured.get("facts_kept"):
-        line = f"names kept: {shares(found)}"
+    elif metric := measured.get("facts_kept"):
+        line = f"names kept: {shares(metric)}"
         if wrong := measured.get("facts_contradicted"):
             line += f"; another in their place: {shares(wrong)}"
         yield line
-    if found := measured.get("exact_match"):
-        yield f"right to the word: {of_answers(found)}"
-    if found := measured.get("macro_f1"):
+    if metric := measured.get("exact_match"):
+        yield f"right to the word: {of_answers(metric)}"
+    if metric := measured.get("macro_f1"):
         yield (
-            f"macro-F1 of the classes: {found.challenger_mean:.2f} "
-            f"(champion {found.champion_mean:.2f})"
+            f"macro-F1 of the classes: {metric.challenger_mean:.2f} "
+            f"(champion {metric.champion_mean:.2f})"
         )
-    if found := measured.get("json_valid"):
-        yield f"valid JSON: {of_answers(found)}"
-    if found := measured.get("json_fields"):
-        yield f"right fields: {shares(found)}"
-    if found := measured.get("supported"):
-        yield f"borne out by the passages: {shares(found)}" + errors(measured, UNGROUNDED)
-    if found := measured.get("calls_right"):
-        yield f"right calls: {of_answers(found)}" + errors(measured, WRONG_CALLS)
-    if found := measured.get("assertions"):
-        yield f"assertions that hold: {shares(found)}"
+    if metric := measured.get("json_valid"):
+        yield f"valid JSON: {of_answers(metric)}"
+    if metric := measured.get("json_fields"):
+        yield f"right fields: {shares(metric)}"
+    if metric := measured.get("supported"):
+        yield f"borne out by the passages: {shares(metric)}" + errors(measured, UNGROUNDED)
+    if metric := measured.get("calls_right"):
+        yield f"right calls: {of_answers(metric)}" + errors(measured, WRONG_CALLS)
+    if metric := measured.get("assertions"):
+        yield f"assertions that hold: {shares(metric)}"
     if measured and measured.keys().isdisjoint((*LOOKS.values(), "figures_right")):
         yield (
             "right or wrong: nothing checks it. No scorer looks at figures, names, exact answers, "
@@ -187,15 +188,15 @@ def right_lines(measured: Measured) -> Iterator[str]:
 
 
 def errors(measured: Measured, named: Mapping[str, str]) -> str:
-    found = {words: measured[name] for name, words in named.items() if name in measured}
-    return "".join(f"; {words}: {of_answers(count)}" for words, count in found.items())
+    counted = {words: measured[name] for name, words in named.items() if name in measured}
+    return "".join(f"; {words}: {of_answers(count)}" for words, count in counted.items())
 
 
 def unchecked(measured: Measured, references: Sequence[str]) -> Iterator[str]:
     """What these reference answers hold and no scorer looked at, with what to write."""
-    said = [text for text in references if BEGIN not in text]
-    checks = with_calls(proposed_checks(said, len(said)), len(references) - len(said), len(said))
-    names = [one if isinstance(one, str) else str(one["metric"]) for one in checks.scorers]
+    kept = [text for text in references if BEGIN not in text]
+    checks = with_calls(proposed_checks(kept, len(kept)), len(references) - len(kept), len(kept))
+    names = [entry if isinstance(entry, str) else str(entry["metric"]) for entry in checks.scorers]
     if missing := [name for name in names if LOOKS[name] not in measured]:
         yield (
             f"not checked: {checks.answers}; add {' and '.join(missing)} to "

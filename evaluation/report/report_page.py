@@ -100,7 +100,9 @@ def report(
     items, flags = items_shown(decision, material, sealed)
     slices = evidence.slices if looked else {}
     names = sorted(measured, key=lambda name: (name not in policy.checked, name))
-    found = {cost.system: cost for cost in costs(evidence.usage, seconds or {}, prices or Prices())}
+    by_system = {
+        cost.system: cost for cost in costs(evidence.usage, seconds or {}, prices or Prices())
+    }
     references = [example.row.completion_text for example in material.examples]
     ordered = sorted(material.examples, key=lambda example: (example.gain, example.row.id))
     return render(
@@ -128,17 +130,17 @@ def report(
         ],
         others=others(evidence, policy, alpha),
         suites=suite_lines(evidence, policy, alpha),
-        costs=list(found.values()),
-        saving=saving(found),
+        costs=list(by_system.values()),
+        saving=saving(by_system),
         kept=list(kept_lines(evidence.kept or {})),
         rewarded=reward_gains(evidence, policy),
         doubt=reward_doubt(evidence, policy),
         parted=parted(evidence, policy, material.examples),
-        share=share_of_cost(found, weights or {}) if evidence.kept else "",
+        share=share_of_cost(by_system, weights or {}) if evidence.kept else "",
         flags=flags,
         rows=rows,
         remembered=material.remembered,
-        conversations=rows and any(one.is_conversation for one in ordered),
+        conversations=rows and any(example.is_conversation for example in ordered),
         sentences=SentenceMarker(material.phrasings).marked,
         regressed=[example for example in ordered if example.gain < 0][:SHOWN],
         improved=[example for example in reversed(ordered) if example.gain > 0][:SHOWN],
@@ -164,7 +166,7 @@ def forest(
 
 def reached(lines: Iterable[ForestLine]) -> float:
     """How far the longest interval is from zero: the end of an axis."""
-    return max((abs(end) for one in lines for end in (one.lower, one.upper)), default=0) or 1.0
+    return max((abs(end) for line in lines for end in (line.lower, line.upper)), default=0) or 1.0
 
 
 def line(
@@ -183,17 +185,17 @@ def line(
 def others(evidence: Evidence, policy: Policy, alpha: float) -> dict[str, list[ForestLine]]:
     """The comparisons beside the main one, by what they are; the few-shot one is on dev."""
     general = [
-        line(f"{name}, {metric}", metric, found, alpha)
+        line(f"{name}, {metric}", metric, estimate, alpha)
         for name in sorted(evidence.general, key=lambda name: (name != ALL_ITEMS, name))
-        for metric, found in evidence.general[name].items()
+        for metric, estimate in evidence.general[name].items()
     ]
-    found = {"General ability": general}
+    sections = {"General ability": general}
     for title, measured in (
         ("Against the regression baseline", evidence.reference),
         ("Against the base with a few-shot prompt", evidence.few_shot),
     ):
-        found[title] = [line(m, m, measured[m], alpha) for m in policy.gating if m in measured]
-    return {title: lines for title, lines in found.items() if lines}
+        sections[title] = [line(m, m, measured[m], alpha) for m in policy.gating if m in measured]
+    return {title: lines for title, lines in sections.items() if lines}
 
 
 def histogram(metric: str, items: Sequence[ItemScore], found: MetricEvidence) -> DifferenceSpread:
@@ -225,8 +227,8 @@ class SuiteLine:
 def suite_lines(evidence: Evidence, policy: Policy, alpha: float) -> dict[str, list[SuiteLine]]:
     """Lines of each suite, all items first; its own metrics are shares."""
     return {
-        suite: lines_of(found, (policy.suites or {}).get(suite, {}), alpha)
-        for suite, found in (evidence.suites or {}).items()
+        suite: lines_of(suite_evidence, (policy.suites or {}).get(suite, {}), alpha)
+        for suite, suite_evidence in (evidence.suites or {}).items()
     }
 
 

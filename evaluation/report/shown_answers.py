@@ -44,19 +44,19 @@ def marked(a: str, b: str) -> tuple[Words, Words]:
 
 
 def pieces(text: str) -> list[str]:
-    found: list[str] = PIECE.findall(text)
-    return found
+    parts: list[str] = PIECE.findall(text)
+    return parts
 
 
 def joined(parts: Sequence[str], marks: Words) -> Words:
     """Neighbours that are marked alike as one piece: fewer of them for a reader's program."""
-    found: list[tuple[str, bool]] = []
+    runs: list[tuple[str, bool]] = []
     for part, (_, new) in zip(parts, marks, strict=True):
-        if found and found[-1][1] == new:
-            found[-1] = (found[-1][0] + part, new)
+        if runs and runs[-1][1] == new:
+            runs[-1] = (runs[-1][0] + part, new)
         else:
-            found.append((part, new))
-    return tuple(found)
+            runs.append((part, new))
+    return tuple(runs)
 
 
 def differing(a: Sequence[str], b: Sequence[str]) -> tuple[Words, Words]:
@@ -95,8 +95,8 @@ class SentenceMarker:
         if not row.evidence:
             return [MarkedSentence(AnswerSentence(text), words)]
         judged = judged_sentences(AskedOnPassages.of_row(row), text, self.phrasings)
-        parts = cut_words(words, [len(one.text) for one in judged])
-        return [MarkedSentence(*one) for one in zip(judged, parts, strict=True)]
+        parts = cut_words(words, [len(sentence.text) for sentence in judged])
+        return [MarkedSentence(*pair) for pair in zip(judged, parts, strict=True)]
 
 
 def cut_words(words: Words, lengths: Sequence[int]) -> Iterator[Words]:
@@ -180,9 +180,9 @@ class ShownConversation:
 
     def turns(self, key: str) -> Turns | None:
         """None of an answer in words alone, which a page shows as any other."""
-        own = self.answers[key]
-        alone = not self.common and len(own) == 1 and not own[0].calls
-        return None if alone else own
+        turns = self.answers[key]
+        alone = not self.common and len(turns) == 1 and not turns[0].calls
+        return None if alone else turns
 
 
 @dataclass(frozen=True)
@@ -202,7 +202,7 @@ def conversation_of(
     row: Row, answers: Mapping[str, GivenAnswer], against: str | None = None
 ) -> ShownConversation | None:
     """An item's conversation, with marks; None of one question with answers in words."""
-    if not row.is_conversation and not any(one.turns for one in answers.values()):
+    if not row.is_conversation and not any(answer.turns for answer in answers.values()):
         return None
     shown = conversation(
         row.prompt, answers, tools=row.tools, expected=row.completion, against=against
@@ -232,18 +232,18 @@ def conversation(
     def after(messages: Sequence[Message]) -> Turns:
         return tuple(shown_turns([*asked, *messages], reads_calls))[len(asked) :]
 
-    given = {key: after(one.messages) for key, one in answers.items()}
+    given = {key: after(answer.messages) for key, answer in answers.items()}
     common = turns_in_common(list(given.values()))
     rests = {key: turns[len(common) :] for key, turns in given.items()}
     return ShownConversation(
-        tools=tuple((one["function"]["name"], argument_lines(one)) for one in tools or ()),
+        tools=tuple((tool["function"]["name"], argument_lines(tool)) for tool in tools or ()),
         asked=tuple(shown_turns(asked, reads_calls)),
         expected=after(expected),
         common=common,
         answers=dict(with_marks(rests, against, after(expected))) if marks else rests,
         runs={
-            key: tuple(ShownRun(after(run.turns), run.goal) for run in one.runs)
-            for key, one in answers.items()
+            key: tuple(ShownRun(after(run.turns), run.goal) for run in answer.runs)
+            for key, answer in answers.items()
         },
     )
 
@@ -251,17 +251,17 @@ def conversation(
 def shown_turns(messages: Sequence[Message], reads_calls: bool) -> Iterator[ShownTurn]:
     """`reads_calls`: whether calls that stand in an assistant's words are told apart from them."""
     called = dict[str | None, str]()
-    for one in messages:
-        text, calls, written = one.content, list[ShownCall](), ""
-        for call in one.tool_calls or ():
+    for turn in messages:
+        text, calls, written = turn.content, list[ShownCall](), ""
+        for call in turn.tool_calls or ():
             called[call.id] = call.name
             calls.append(ShownCall(call.name, whole(argument_lines(call.arguments))))
-        if reads_calls and one.role == "assistant" and not calls:
+        if reads_calls and turn.role == "assistant" and not calls:
             calls.extend(read_calls(text))
             if calls:
                 text, written = words_beside(text), text
-        tool = (one.name or called.get(one.tool_call_id, "")) if one.role == "tool" else ""
-        yield ShownTurn(one.role, whole(text), tuple(calls), tool, written)
+        tool = (turn.name or called.get(turn.tool_call_id, "")) if turn.role == "tool" else ""
+        yield ShownTurn(turn.role, whole(text), tuple(calls), tool, written)
 
 
 def read_calls(text: str) -> Iterator[ShownCall]:
@@ -288,7 +288,7 @@ def turns_in_common(answers: Sequence[Turns]) -> Turns:
     if len(answers) < 2 or max(map(len, answers)) < 2:
         return ()
     together = zip(*answers, strict=False)
-    return tuple(one[0] for one in takewhile(lambda one: len(set(one)) == 1, together))
+    return tuple(turns[0] for turns in takewhile(lambda turns: len(set(turns)) == 1, together))
 
 
 # --- marks ----------------------------------------------------------------------------------------
@@ -321,7 +321,7 @@ def marked_call(call: ShownCall, other: ShownCall | None) -> ShownCall:
 
 
 def marked_words(words: Words, beside: Words) -> Words:
-    text, other = ("".join(part for part, _ in own) for own in (words, beside))
+    text, other = ("".join(part for part, _ in side) for side in (words, beside))
     pieces = marked(other, text)[1] if text else ()
     # Neither a line's end nor what stands before the next one is marked.
     parts = ((part, differs) for piece, differs in pieces for part in LINE_END.split(piece))

@@ -39,8 +39,8 @@ def holds(assertion: Assertion, answer: str) -> bool | None:
     """Whether it holds; None where that cannot be told. Raises InputError for a bad assertion."""
     match assertion:
         case Contains():
-            found = there(assertion, answer)
-            return any(found) if assertion.need == "any" else all(found)
+            hits = there(assertion, answer)
+            return any(hits) if assertion.need == "any" else all(hits)
         case Excludes():
             return not any(there(assertion, answer))
         case Matches():
@@ -65,9 +65,9 @@ def fits(assertion: Length, answer: str) -> bool:
 
 def is_valid(assertion: JsonValid, answer: str) -> bool:
     assert assertion.inline is not None, "files were read before: see with_schemas"
-    found = parts(answer, assertion.where, "json")
+    texts = parts(answer, assertion.where, "json")
     schema = json.dumps(assertion.inline, sort_keys=True)
-    return bool(found) and all(valid(made(schema), text) for text in found)
+    return bool(texts) and all(valid(made(schema), text) for text in texts)
 
 
 @lru_cache(1000)
@@ -116,13 +116,13 @@ def parts(answer: str, where: Where, syntax: str) -> list[str]:
 
 def parses(assertion: Parses, answer: str) -> bool:
     """Whether there is such a text, and every one of them parses."""
-    found = parts(answer, assertion.where, assertion.syntax)
+    texts = parts(answer, assertion.where, assertion.syntax)
     readers: Mapping[str, Callable[[str], bool]] = {
         "json": is_json,
         "python": is_python,
         "sql": partial(is_sql, dialect=assertion.dialect),
     }
-    return bool(found) and all(map(readers[assertion.syntax], found))
+    return bool(texts) and all(map(readers[assertion.syntax], texts))
 
 
 def is_json(text: str) -> bool:
@@ -159,9 +159,9 @@ def is_sql(text: str, dialect: str | None = None) -> bool:
     around = (exp.Transaction, exp.Commit, exp.Rollback)
     kinds = (exp.Query, exp.Values, exp.DML, exp.DDL, exp.Drop, exp.Alter, exp.TruncateTable)
     try:
-        found = [one for one in sqlglot.parse(text, dialect=dialect) if one is not None]
+        trees = [tree for tree in sqlglot.parse(text, dialect=dialect) if tree is not None]
     except (sqlglot.errors.SqlglotError, RecursionError):
         return False
-    return all(isinstance(one, (*kinds, *around)) for one in found) and any(
-        isinstance(one, kinds) for one in found
+    return all(isinstance(tree, (*kinds, *around)) for tree in trees) and any(
+        isinstance(tree, kinds) for tree in trees
     )

@@ -60,7 +60,7 @@ def own_words(row: Row, text: str) -> str:
 
 def stands_on(row: Row) -> str:
     """What an answer may stand on beside the question, as an object in JSON."""
-    passages = [one.text for one in row.evidence or ()]
+    passages = [passage.text for passage in row.evidence or ()]
     told = {"answerable": row.answerable, "calculation": row.calculation, "passages": passages}
     return canonical_json(told).decode()
 
@@ -120,7 +120,7 @@ def better_by_ours() -> dict[str, Better]:
     Read from the files of their classes: importing them takes libraries that not everybody has.
     """
     return {
-        name: way for found in map(our_class, SCORERS) for name, way in better_by(found).items()
+        name: way for scorer in map(our_class, SCORERS) for name, way in better_by(scorer).items()
     }
 
 
@@ -133,7 +133,7 @@ def ranges_by(scorer: object) -> dict[str, Ends]:
 def ranges_by_ours() -> dict[str, Ends]:
     """The same of all metrics of our scorers."""
     return {
-        name: ends for found in map(our_class, SCORERS) for name, ends in ranges_by(found).items()
+        name: ends for scorer in map(our_class, SCORERS) for name, ends in ranges_by(scorer).items()
     }
 
 
@@ -141,7 +141,7 @@ def ranges_by_ours() -> dict[str, Ends]:
 def per_token_by_ours() -> frozenset[str]:
     """The metrics of our scorers that are means over tokens."""
     return frozenset(
-        name for found in map(our_class, SCORERS) for name in getattr(found, "per_token", ())
+        name for scorer in map(our_class, SCORERS) for name in getattr(scorer, "per_token", ())
     )
 
 
@@ -150,15 +150,15 @@ def our_class(scorer: str) -> SimpleNamespace:
     module, _, name = SCORERS[scorer].partition(":")
     file = HERE.joinpath(*module.split(".")).with_suffix(".py")
     # What a class sets to literal values, without importing it; nothing if it is not there.
-    found = SimpleNamespace()
+    literals = SimpleNamespace()
     for node in ast.parse(file.read_bytes()).body:
         if isinstance(node, ast.ClassDef) and node.name == name:
             for line in node.body:
                 if isinstance(line, ast.Assign | ast.AnnAssign) and line.value:
                     target = line.target if isinstance(line, ast.AnnAssign) else line.targets[0]
                     with suppress(ValueError):  # no literal
-                        setattr(found, ast.unparse(target), ast.literal_eval(line.value))
-    return found
+                        setattr(literals, ast.unparse(target), ast.literal_eval(line.value))
+    return literals
 
 
 # --- scorer class ---------------------------------------------------------------------------------
@@ -183,17 +183,17 @@ def class_of(choice: MetricChoice, at: int) -> type[Any]:
         problem = f"no scorer {name!r}; there are {known}, or your own as my_module:MyMetric"
         raise misfit(at, problem)
     try:
-        found = getattr(import_module(name), attribute, None)
+        kind = getattr(import_module(name), attribute, None)
     except Exception as error:  # a user's module may fail in any way
         problem = f"{name} does not import: {type(error).__name__}: {error}"
         raise misfit(at, problem) from error
     if (
-        not isinstance(found, type)
-        or not issubclass(found, evaluate.Metric)
-        or inspect.isabstract(found)
+        not isinstance(kind, type)
+        or not issubclass(kind, evaluate.Metric)
+        or inspect.isabstract(kind)
     ):
         raise misfit(at, f"{name} has no class {attribute!r} that is an evaluate.Metric")
-    return found
+    return kind
 
 
 def instance(choice: MetricChoice, at: int, embedder: Path) -> Any:
@@ -206,8 +206,8 @@ def instance(choice: MetricChoice, at: int, embedder: Path) -> Any:
 
     # The parameters that a scorer's constructor adds to those of every evaluate.Metric.
     common = inspect.signature(evaluate.Metric.__init__).parameters
-    own = inspect.signature(kind.__init__).parameters.values()
-    known = [p.name for p in own if p.name not in common and p.kind not in VARIADIC]
+    parameters = inspect.signature(kind.__init__).parameters.values()
+    known = [p.name for p in parameters if p.name not in common and p.kind not in VARIADIC]
     given: dict[str, Any] = {"embedder": embedder} if "embedder" in known else {}
     if unknown := [name for name in choice.options if name not in known or name in given]:
         there_are = ", ".join(name for name in known if name not in given) or "none"
@@ -232,12 +232,12 @@ def files(choice: MetricChoice, at: int) -> list[Path]:
 
 def named_files(choice: MetricChoice) -> list[Path]:
     """The files that options name: any text that is a file's path."""
-    found = []
+    paths = []
     for text in texts_in(choice.options):
         with suppress(OSError, ValueError):  # a text that is too long or too odd for a path
             if Path(text).is_file():
-                found.append(Path(text))
-    return found
+                paths.append(Path(text))
+    return paths
 
 
 def texts_in(value: JsonValue) -> Iterator[str]:

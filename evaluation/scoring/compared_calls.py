@@ -31,12 +31,12 @@ class DueCalls(NamedTuple):
         if not column:
             return None
         told = json.loads(column)
-        schemas = {own["name"]: own.get("parameters") or {} for own in told["tools"]}
+        schemas = {tool["name"]: tool.get("parameters") or {} for tool in told["tools"]}
         tools = {name: Shape.of(schema, schema) for name, schema in schemas.items()}
         calls = [read(WrittenCall(*call), tools) for call in told["calls"]]
         written = told["written"]
-        found = [read(one, tools) for one in written_calls(written, schemas)] if written else calls
-        return cls(tools, calls, schemas, Counter(found) == Counter(calls))
+        back = [read(call, tools) for call in written_calls(written, schemas)] if written else calls
+        return cls(tools, calls, schemas, Counter(back) == Counter(calls))
 
     def scores(self, answer: str, unusable: set[str]) -> dict[str, float]:
         """Of an answer; `unusable` are schemas that no call can be checked by, and gains some."""
@@ -50,24 +50,24 @@ class DueCalls(NamedTuple):
             "call_arguments": share(sum(agreements(self.calls, made)), len(self.calls)),
             "needless_calls": float(bool(made)),
             "missed_calls": float(not made),
-            "calls_parsed": share(sum(one.arguments is not None for one in written), len(written)),
+            "calls_parsed": share(sum(c.arguments is not None for c in written), len(written)),
             "calls_valid": share(self.valid_ones(written, unusable), len(written)),
             "unknown_tools": float(not names.keys() <= self.tools.keys()),
         }
 
     def valid_ones(self, written: Sequence[WrittenCall], unusable: set[str]) -> int:
         """How many calls parse and fit the schemas of their tools, as far as these can be used."""
-        spent, found = list[None](), 0
+        spent, fit = list[None](), 0
         schemas = {name: as_json(shape.root) for name, shape in self.tools.items()}
         for name, arguments in written:
-            if arguments is None or not (own := schemas.get(name or "")):
+            if arguments is None or not (schema := schemas.get(name or "")):
                 continue
             try:
-                found += own in unusable or valid(checker(own), as_json(arguments), spent=spent)
+                fit += schema in unusable or valid(checker(schema), as_json(arguments), spent=spent)
             except InputError:  # of a schema that a row brings: no reason to end a look
-                unusable.add(own)
-                found += 1
-        return found
+                unusable.add(schema)
+                fit += 1
+        return fit
 
 
 @lru_cache(4096)  # most rows share their tools
@@ -93,11 +93,11 @@ def read(call: WrittenCall, tools: Mapping[str, "Shape"]) -> ReadCall:
     if call.name is None or call.arguments is None:
         return ReadCall(call.name, None)
     shape = tools.get(call.name, Shape([], {}))
-    known = {key: own for key, own in shape.properties.items() if isinstance(own, dict)}
-    defaults = {key: own["default"] for key, own in known.items() if "default" in own}
+    known = {key: schema for key, schema in shape.properties.items() if isinstance(schema, dict)}
+    defaults = {key: schema["default"] for key, schema in known.items() if "default" in schema}
     told, left_out = (
-        {(key, in_order(value)) for key, value in normal(own, shape).items()}
-        for own in (call.arguments, defaults)
+        {(key, in_order(value)) for key, value in normal(arguments, shape).items()}
+        for arguments in (call.arguments, defaults)
     )
     return ReadCall(call.name, frozenset(told - left_out))
 
@@ -109,8 +109,8 @@ def in_order(value: Any) -> str:
 def agreements(due: Sequence[ReadCall], made: Sequence[ReadCall]) -> Iterator[float]:
     """How far the call that fits best agrees with each that is due; each counts once."""
     left = list(made)
-    for call in sorted(due, key=lambda one: one not in made):  # first those that are there
-        fits = [agreement(call, one) if one.name == call.name else 0.0 for one in left]
+    for call in sorted(due, key=lambda call: call not in made):  # first those that are there
+        fits = [agreement(call, other) if other.name == call.name else 0.0 for other in left]
         if best := max(fits, default=0.0):
             left.pop(fits.index(best))
             yield best
@@ -131,27 +131,32 @@ NUMBER = re.compile(r"[-+]?[0-9]{1,15}(\.[0-9]{1,15})?([eE][-+]?[0-9]{1,2})?")
 def normal(value: Any, shape: Shape) -> Any:
     """A value in the form that all have which are the same to a schema."""
     if isinstance(value, dict):
-        own, others = shape.properties, shape.within("additionalProperties")
-        inner = {key: Shape.of(own[key], shape.root) if key in own else others for key in value}
-        return {key: normal(one, inner[key]) for key, one in value.items()}
+        named, others = shape.properties, shape.within("additionalProperties")
+        inner = {key: Shape.of(named[key], shape.root) if key in named else others for key in value}
+        return {key: normal(part, inner[key]) for key, part in value.items()}
     if isinstance(value, list):
         items = shape.within("items")
-        found = [normal(one, items) for one in value]
-        return sorted(found, key=in_order) if any(shape.said("uniqueItems", bool)) else found
+        parts = [normal(part, items) for part in value]
+        return sorted(parts, key=in_order) if any(shape.said("uniqueItems", bool)) else parts
     if isinstance(value, str):
         return normal_text(value, shape)
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def normal_text(text: str, shape: Shape) -> Any:
-    types, formats, said = shape.types, shape.said("format", str), plain(text)
-    if types & {"number", "integer"} and "string" not in types and NUMBER.fullmatch(said):
-        return normal(float(said), shape)
+    types, formats, bare = shape.types, shape.said("format", str), plain(text)
+    if types & {"number", "integer"} and "string" not in types and NUMBER.fullmatch(bare):
+        return normal(float(bare), shape)
     if "date-time" in formats or "date" in formats:
-        return moment(said, timed="date-time" in formats)
-    named = [plain(one) for own in shape.said("enum", list) for one in own if isinstance(one, str)]
-    same = {one for one in named if one.casefold() == said.casefold()}
-    return same.pop() if len(same) == 1 else said
+        return moment(bare, timed="date-time" in formats)
+    named = [
+        plain(option)
+        for options in shape.said("enum", list)
+        for option in options
+        if isinstance(option, str)
+    ]
+    same = {option for option in named if option.casefold() == bare.casefold()}
+    return same.pop() if len(same) == 1 else bare
 
 
 def plain(text: str) -> str:
@@ -163,6 +168,6 @@ def moment(text: str, *, timed: bool) -> str:
     with suppress(ValueError, OverflowError):
         if not timed:
             return date.fromisoformat(text).isoformat()
-        found = datetime.fromisoformat(text)
-        return (found.astimezone(UTC) if found.tzinfo else found).isoformat()
+        parsed = datetime.fromisoformat(text)
+        return (parsed.astimezone(UTC) if parsed.tzinfo else parsed).isoformat()
     return text

@@ -78,12 +78,12 @@ def objects_in(value: Any, but: Collection[str] = ()) -> Iterator[dict[str, Any]
     """Every object in JSON, itself first, but those under some words."""
     left = [value]
     while left:
-        one = left.pop()
-        if isinstance(one, dict):
-            yield one
-            left += [inner for word, inner in one.items() if word not in but]
-        elif isinstance(one, list):
-            left += one
+        node = left.pop()
+        if isinstance(node, dict):
+            yield node
+            left += [inner for word, inner in node.items() if word not in but]
+        elif isinstance(node, list):
+            left += node
 
 
 def valid(
@@ -134,8 +134,8 @@ def share(answer: Fields, asked: Fields) -> float:
 def fields(text: str) -> Fields:
     """Every value of an object or a list, by its place; nothing of what is no JSON."""
     try:
-        found = strict_json(text)
-        return dict(leaves(found)) if isinstance(found, dict | list) else {}
+        document = strict_json(text)
+        return dict(leaves(document)) if isinstance(document, dict | list) else {}
     except (ValueError, RecursionError):
         return {}
 
@@ -201,22 +201,22 @@ def pattern_properties(
     validator: Any, wanted: Mapping[str, Any], value: Any, schema: Any
 ) -> Errors:
     for key in value if validator.is_type(value, "object") else ():
-        for one, inner in wanted.items():
-            if matches_pattern(one, key, seconds=SECONDS):
-                yield from validator.descend(value[key], inner, path=key, schema_path=one)
+        for form, inner in wanted.items():
+            if matches_pattern(form, key, seconds=SECONDS):
+                yield from validator.descend(value[key], inner, path=key, schema_path=form)
 
 
 def additional_properties(validator: Any, allowed: Any, value: Any, schema: Any) -> Errors:
     for key in value if validator.is_type(value, "object") else ():
         patterns = schema.get("patternProperties", {})
         known = key in schema.get("properties", {})
-        if not known and not any(matches_pattern(one, key, seconds=SECONDS) for one in patterns):
+        if not known and not any(matches_pattern(form, key, seconds=SECONDS) for form in patterns):
             yield from validator.descend(value[key], allowed, path=key)
 
 
 def unique_items(validator: Any, wanted: Any, value: Any, schema: Any) -> Errors:
     listed = value if wanted and validator.is_type(value, "array") else ()
-    if len({frozenset(leaves(one)) for one in listed}) < len(listed):
+    if len({frozenset(leaves(item)) for item in listed}) < len(listed):
         yield ValidationError("has an item twice")
 
 

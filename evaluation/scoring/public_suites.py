@@ -110,10 +110,10 @@ def known_tasks(include: Path | None) -> Any:
 
 def by_document(samples: Iterable[dict[str, Any]]) -> list[list[dict[str, Any]]]:
     """lm-eval's samples of each document, which has one for every filter of the task."""
-    found: dict[int, list[dict[str, Any]]] = {}
+    documents: dict[int, list[dict[str, Any]]] = {}
     for sample in samples:
-        found.setdefault(sample["doc_id"], []).append(sample)
-    return [found[document] for document in sorted(found)]
+        documents.setdefault(sample["doc_id"], []).append(sample)
+    return [documents[document] for document in sorted(documents)]
 
 
 def metric_name(metric: str, filter_name: str) -> str:

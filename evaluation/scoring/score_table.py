@@ -59,10 +59,10 @@ def refuse_copies(items: Sequence[ItemScore], path: Path) -> None:
 
     By chance every one of TELLING scores is there an even number of times once in a million tables.
     """
-    said = {"item", "sample", "cluster", "slices"}
+    fields = {"item", "sample", "cluster", "slices"}
     clusters: dict[bytes, set[str]] = {}
     for item in items:
-        scores = canonical_json(item.model_dump(mode="json", exclude=said))
+        scores = canonical_json(item.model_dump(mode="json", exclude=fields))
         clusters.setdefault(scores, set()).add(item.cluster or item.item)
     copies = gcd(*map(len, clusters.values()))
     if copies > 1 and len(clusters) >= TELLING:
@@ -87,8 +87,8 @@ def read_scores(comparison: str) -> ScoreTable:
     table = read_score_table(
         SCORES / f"{comparison}.jsonl", ScorePins.read(pins) if pins.exists() else None
     )
-    said = Directions.read(DIRECTIONS)
-    return table.model_copy(update={"better": said.better, "ranges": said.ranges})
+    directions = Directions.read(DIRECTIONS)
+    return table.model_copy(update={"better": directions.better, "ranges": directions.ranges})
 
 
 def scored(comparison: str) -> bool:

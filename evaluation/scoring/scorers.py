@@ -141,15 +141,15 @@ def score(scorers: Sequence[Scorer], rows: Sequence[Row], answers: Sequence[Answ
             for name in getattr(scorer.metric, "slices", ()):
                 if scorer.name in SCORERS and name not in there:
                     raise scorer.misfit(absent(name, there))
-            found = scored_by(scorer, rows, answers)
-            if twice := sorted({*whole.values, *whole.labels} & {*found.values, *found.labels}):
+            scores = scored_by(scorer, rows, answers)
+            if twice := sorted({*whole.values, *whole.labels} & {*scores.values, *scores.labels}):
                 raise scorer.misfit(f"gives {twice[0]!r}, and so does a scorer before it")
             whole = Scores(
-                values=whole.values | found.values,
-                labels=whole.labels | found.labels,
-                flags=Flags.joined([whole.flags, found.flags]),
-                unread=whole.unread | found.unread,
-                inapplicable=whole.inapplicable | found.inapplicable,
+                values=whole.values | scores.values,
+                labels=whole.labels | scores.labels,
+                flags=Flags.joined([whole.flags, scores.flags]),
+                unread=whole.unread | scores.unread,
+                inapplicable=whole.inapplicable | scores.inapplicable,
             )
             bar.advance()
     return whole
@@ -157,25 +157,25 @@ def score(scorers: Sequence[Scorer], rows: Sequence[Row], answers: Sequence[Answ
 
 def scored_by(scorer: Scorer, rows: Sequence[Row], answers: Sequence[Answer]) -> Scores:
     """By one scorer: to items that it is not about nothing of it applies."""
-    own = [i for i, row in enumerate(rows) if scorer.is_about(row)]
-    if len(own) == len(rows):
+    about = [i for i, row in enumerate(rows) if scorer.is_about(row)]
+    if len(about) == len(rows):
         return scored(scorer, rows, answers)
-    others = {*range(len(rows))} - {*own}
-    found = Scores(values=dict.fromkeys(scorer.better, ()))
-    if own:
-        found = scored(scorer, [rows[i] for i in own], [answers[i] for i in own])
+    others = {*range(len(rows))} - {*about}
+    made = Scores(values=dict.fromkeys(scorer.better, ()))
+    if about:
+        made = scored(scorer, [rows[i] for i in about], [answers[i] for i in about])
 
     def places(given: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
-        known = {name: {own[i] for i in given.get(name, ())} for name in found.values}
+        known = {name: {about[i] for i in given.get(name, ())} for name in made.values}
         return {name: tuple(sorted(known[name] | others)) for name in known}
 
-    least = {name: scorer.ranges.get(name, (0.0, 0.0))[0] for name in found.values}
+    least = {name: scorer.ranges.get(name, (0.0, 0.0))[0] for name in made.values}
     return Scores(
-        values={name: spread(v, own, len(rows), least[name]) for name, v in found.values.items()},
-        labels={name: spread(v, own, len(rows), None) for name, v in found.labels.items()},
-        flags=found.flags,
-        unread=places(found.unread),
-        inapplicable=places(found.inapplicable),
+        values={name: spread(v, about, len(rows), least[name]) for name, v in made.values.items()},
+        labels={name: spread(v, about, len(rows), None) for name, v in made.labels.items()},
+        flags=made.flags,
+        unread=places(made.unread),
+        inapplicable=places(made.inapplicable),
     )
 
 
@@ -187,9 +187,9 @@ def spread(given: Sequence[T], own: Sequence[int], count: int, other: T) -> tupl
 
 def scored(scorer: Scorer, rows: Sequence[Row], answers: Sequence[Answer]) -> Scores:
     items = [row.id for row in rows]
-    found = computed(scorer, rows, answers)
+    by_name = computed(scorer, rows, answers)
     made = {
-        "values": {name: numbers(scorer, name, given, items) for name, given in found.items()},
+        "values": {name: numbers(scorer, name, given, items) for name, given in by_name.items()},
         "labels": labelled(scorer),
         "flags": flagged(scorer, items),
         "unread": getattr(scorer.metric, "unread", {}),
@@ -204,8 +204,8 @@ def over_draws(scorers: Sequence[Scorer], drawn: Sequence[Scores]) -> list[Score
     """
     for scorer in scorers:
         if together := getattr(scorer.metric, "together", None):
-            more = {name: tuple(v) for name, v in together([one.values for one in drawn]).items()}
-            drawn = [one.model_copy(update={"values": one.values | more}) for one in drawn]
+            more = {name: tuple(v) for name, v in together([draw.values for draw in drawn]).items()}
+            drawn = [draw.model_copy(update={"values": draw.values | more}) for draw in drawn]
     return list(drawn)
 
 
@@ -232,13 +232,13 @@ def computed(
             item = rows[columns[name].index(None)].id
             problem = f"asks for {name}, and item {item!r} has none: leave {scorer.name} out"
             raise scorer.misfit(problem)
-    found = scorer.metric.compute(**columns)
-    some = found or getattr(scorer.metric, "labels", {})
-    if not (isinstance(found, Mapping) and some and all(isinstance(name, str) for name in found)):
-        raise scorer.misfit(f"gives {found!r:.60} where {{name: a value for every item}} is due")
-    if "preference" in found:  # evidence would show the judge's in its place
+    given = scorer.metric.compute(**columns)
+    some = given or getattr(scorer.metric, "labels", {})
+    if not (isinstance(given, Mapping) and some and all(isinstance(name, str) for name in given)):
+        raise scorer.misfit(f"gives {given!r:.60} where {{name: a value for every item}} is due")
+    if "preference" in given:  # evidence would show the judge's in its place
         raise scorer.misfit("gives 'preference', which is a name for the judgement of both sides")
-    return found
+    return given
 
 
 def numbers(scorer: Scorer, name: str, given: Any, items: Sequence[str]) -> list[float]:
@@ -253,8 +253,8 @@ def numbers(scorer: Scorer, name: str, given: Any, items: Sequence[str]) -> list
             raise scorer.misfit(f"gives {value!r:.60} for {name!r} of item {item!r}, no number")
         if out_of_range(float(value), scorer.ranges.get(name)):
             low, high = scorer.ranges[name]
-            said = f"{value:g} for {name!r} of item {item!r}, which it says is {low:g} to {high:g}"
-            raise scorer.misfit(f"gives {said}")
+            text = f"{value:g} for {name!r} of item {item!r}, which it says is {low:g} to {high:g}"
+            raise scorer.misfit(f"gives {text}")
     return [float(value) for value in values]
 
 

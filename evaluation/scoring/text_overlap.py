@@ -19,10 +19,10 @@ class UnicodeTokenizer:
         self.stem = cache(PorterStemmer().stem) if stem else None
 
     def tokenize(self, text: str) -> list[str]:
-        found = words(text)
+        tokens = words(text)
         if self.stem is None:
-            return found
-        return [self.stem(word) if len(word) > 3 else word for word in found]
+            return tokens
+        return [self.stem(word) if len(word) > 3 else word for word in tokens]
 
 
 def rouge(

@@ -71,8 +71,8 @@ def agreement(one: ConsistencyAnswer, other: ConsistencyAnswer) -> float:
 def contradictions(one: TextFacts, other: TextFacts) -> Iterator[float]:
     """The share of each answer's facts that the other one contradicts."""
     for answer, reference in ((one, other), (other, one)):
-        found = compare_facts(answer, reference)
-        yield len(found.contradicted) / len(found.asked) if found.asked else 0.0
+        comparison = compare_facts(answer, reference)
+        yield len(comparison.contradicted) / len(comparison.asked) if comparison.asked else 0.0
 
 
 # --- consistency ----------------------------------------------------------------------------------
@@ -145,12 +145,12 @@ class Consistency:
 
 def read_questions(folder: Path) -> list[PhrasedQuestion]:
     """The questions of a folder. Raises InputError naming file, line and field."""
-    found = list(read_items(folder, PhrasedQuestion))
-    if found and len(found) < FEWEST:
-        place = found[0][1]
+    items = list(read_items(folder, PhrasedQuestion))
+    if items and len(items) < FEWEST:
+        place = items[0][1]
         problem = "one question is no suite: what a model answers to anything would pass"
         raise InputError(problem, file=place.path, line=place.line)
-    return [question for question, _ in found]
+    return [question for question, _ in items]
 
 
 def score(
@@ -166,31 +166,31 @@ def score(
     """
     stock = stock_answers(questions, answers)
     vectors = dict(zip(answers, embed(list(answers.values())), strict=True))
-    found = {}
+    scores = {}
     for question in questions:
-        said = []
+        given = []
         for row in question.rows:
             text, right = answers[row.id], question.is_right(answers[row.id])
             counts = right or says_something(row.prompt_text, text, stock, refusals)
-            said.append(ConsistencyAnswer(text, vectors[row.id], right, counts))
+            given.append(ConsistencyAnswer(text, vectors[row.id], right, counts))
         values = {
-            CONSISTENCY: fmean(agreement(*pair) for pair in combinations(said, 2)),
-            ANSWERED: fmean(one.counts for one in said),
+            CONSISTENCY: fmean(agreement(*pair) for pair in combinations(given, 2)),
+            ANSWERED: fmean(answer.counts for answer in given),
         }
-        found[question.id] = values | (
-            {CORRECT: fmean(one.right for one in said)} if question.expected else {}
+        scores[question.id] = values | (
+            {CORRECT: fmean(answer.right for answer in given)} if question.expected else {}
         )
-    return found
+    return scores
 
 
 def stock_answers(
     questions: Sequence[PhrasedQuestion], answers: Mapping[str, str]
 ) -> set[tuple[str, ...]]:
     """What was said in the same words to several questions."""
-    said = Counter(
-        text for one in questions for text in {answer_words(answers[row.id]) for row in one.rows}
+    counts = Counter(
+        text for item in questions for text in {answer_words(answers[row.id]) for row in item.rows}
     )
-    return {text for text, count in said.items() if count > 1}
+    return {text for text, count in counts.items() if count > 1}
 
 
 def says_something(
@@ -200,7 +200,7 @@ def says_something(
 
     Where several questions have one right answer, `expected` says so.
     """
-    said = answer_words(answer)
-    if not said or said in stock or said == answer_words(prompt):
+    tokens = answer_words(answer)
+    if not tokens or tokens in stock or tokens == answer_words(prompt):
         return False
     return not refuses(answer, refusals)

@@ -50,12 +50,12 @@ def write_suite_tables(folder: Path, phrasings: Sequence[str] = ()) -> None:
 
 def read_suite_evidence(policy: Policy) -> dict[str, SuiteEvidence] | None:
     """What the suites but the general one say; None where none is on."""
-    found = {}
+    evidence = {}
     for suite in (*SUITES, MEMORISATION):
         champion, base = (read_table(suite.name, role) for role in (Role.CHAMPION, Role.BASE))
         if champion is not None:
-            found[suite.name] = weigh_suite(champion, base, suite.better, policy)
-    return found or None
+            evidence[suite.name] = weigh_suite(champion, base, suite.better, policy)
+    return evidence or None
 
 
 def read_table(suite: str, role: Role) -> tuple[ItemScore, ...] | None:

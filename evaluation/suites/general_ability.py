@@ -35,8 +35,8 @@ Texts = Annotated[tuple[Text, ...], Field(min_length=1)]
 
 def words(text: str) -> list[str]:
     """The words of any script that puts spaces between them, without case."""
-    found: list[str] = WORD.findall(unicodedata.normalize("NFKC", text).casefold())
-    return [word.replace("’", "'") for word in found]
+    tokens: list[str] = WORD.findall(unicodedata.normalize("NFKC", text).casefold())
+    return [word.replace("’", "'") for word in tokens]
 
 
 def has(text: str, phrase: str) -> bool:
@@ -46,7 +46,7 @@ def has(text: str, phrase: str) -> bool:
 
 def numbers(text: str) -> list[float]:
     """The numbers of a text: 1,200 and −3.5 are one each, digits of any script count."""
-    plain = (found.replace(",", "").replace("−", "-") for found in NUMBER.findall(text))
+    plain = (digits.replace(",", "").replace("−", "-") for digits in NUMBER.findall(text))
     return [float(number) for number in plain]
 
 
@@ -73,8 +73,8 @@ class ChoiceCheck(Record):
     reject: Texts
 
     def passes(self, answer: str, question: str) -> bool:
-        found = any(has(answer, phrase) for phrase in self.accept)
-        return found and not any(has(answer, phrase) for phrase in self.reject)
+        accepted = any(has(answer, phrase) for phrase in self.accept)
+        return accepted and not any(has(answer, phrase) for phrase in self.reject)
 
 
 class ExactCheck(Record):
@@ -153,8 +153,8 @@ class LinesCheck(Record):
 
     def passes(self, answer: str, question: str) -> bool:
         lines = [[w for w in words(line) if not w.isdigit()] for line in answer.splitlines()]
-        said = [" ".join(line) for line in lines if line]
-        return len(said) == len(set(said)) == self.count
+        texts = [" ".join(line) for line in lines if line]
+        return len(texts) == len(set(texts)) == self.count
 
 
 class JsonObjectCheck(Record):
@@ -166,11 +166,11 @@ class JsonObjectCheck(Record):
     def passes(self, answer: str, question: str) -> bool:
         fenced = FENCED.fullmatch(answer.strip())
         try:
-            found = json.loads(fenced.group(1) if fenced else answer)
+            fields = json.loads(fenced.group(1) if fenced else answer)
         except (ValueError, RecursionError):
             return False
         # Compared as text, because in Python true equals 1.
-        return json.dumps(found, sort_keys=True) == json.dumps(self.fields, sort_keys=True)
+        return json.dumps(fields, sort_keys=True) == json.dumps(self.fields, sort_keys=True)
 
 
 class AllChecks(Record):
@@ -217,8 +217,8 @@ class GeneralItem(Item):
 
     @property
     def row(self) -> Row:
-        own = {"row_id": self.id, "ability": self.ability}
-        return Row.of(self.prompt, self.expected, group=self.id, source="general", **own)
+        extra = {"row_id": self.id, "ability": self.ability}
+        return Row.of(self.prompt, self.expected, group=self.id, source="general", **extra)
 
     def __str__(self) -> str:
         return f"{self.id} ({self.ability}): {self.prompt}"
@@ -226,9 +226,9 @@ class GeneralItem(Item):
 
 def correct(item: GeneralItem, answer: str) -> float:
     """1.0 for a right answer, else 0.0; nothing said and the question said again are wrong."""
-    said = words(answer)
-    echoed = f" {' '.join(words(item.prompt))} " in f" {' '.join(said)} "
-    return float(bool(said) and not echoed and item.check.passes(answer, item.prompt))
+    tokens = words(answer)
+    echoed = f" {' '.join(words(item.prompt))} " in f" {' '.join(tokens)} "
+    return float(bool(tokens) and not echoed and item.check.passes(answer, item.prompt))
 
 
 def read_suite(folder: Path) -> tuple[GeneralItem, ...]:

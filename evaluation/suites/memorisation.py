@@ -66,7 +66,7 @@ def asked_rows(count: int) -> list[Row]:
     sources = {row.source for row in dev}
     learnt = [row for row in train[: step.get("rows")] if row.source in sources]
     personal = rows_with_personal_data()
-    found = []
+    asked = []
     for part, rows in ((Split.TRAIN, learnt), (Split.DEV, dev)):
         long_enough = [row for row in rows if is_asked(row)]
         if not long_enough:
@@ -76,16 +76,16 @@ def asked_rows(count: int) -> list[Row]:
                 file=rows_of(part),
             )
         drawn = sorted(long_enough, key=lambda row: digest_json([SEED, row.id]))[:count]
-        found += [begun_row(row, part, row.id in personal) for row in drawn]
-    for one in canaries(step.get("canaries", ()), taught.get("adapter", {}).get("seed", 0)):
-        found += [one, *fill_ins(one, REFERENCES)]
-    return found
+        asked += [begun_row(row, part, row.id in personal) for row in drawn]
+    for canary in canaries(step.get("canaries", ()), taught.get("adapter", {}).get("seed", 0)):
+        asked += [canary, *fill_ins(canary, REFERENCES)]
+    return asked
 
 
 def is_asked(row: Row) -> bool:
     """Whether its answer is one message, and long enough for a beginning and a rest."""
-    one = len(row.completion) == 1 and not row.calls
-    return one and len(pieces(row.completion_text)) >= LEAST
+    single = len(row.completion) == 1 and not row.calls
+    return single and len(pieces(row.completion_text)) >= LEAST
 
 
 def begun_row(row: Row, part: Split, personal: bool) -> Row:
@@ -108,7 +108,7 @@ def rows_with_personal_data() -> set[str]:
     if not GATE_REPORT.exists():
         return set()
     checks = GateReport.read(GATE_REPORT).checks
-    return {row for one in checks if one.column in PERSONAL for row in one.failing_rows}
+    return {row for check in checks if check.column in PERSONAL for row in check.failing_rows}
 
 
 # --- verbatim completion --------------------------------------------------------------------------
@@ -163,7 +163,9 @@ def as_items(estimate: float, *parts: Array) -> list[float]:
     DeLong's variance of the area. So errors, clusters and comparisons are those of any metric.
     """
     n = sum(map(len, parts))
-    return [float(estimate + n / len(one) * (value - one.mean())) for one in parts for value in one]
+    return [
+        float(estimate + n / len(part) * (value - part.mean())) for part in parts for value in part
+    ]
 
 
 # --- exposure -------------------------------------------------------------------------------------
@@ -247,17 +249,17 @@ def scores(
     rows: Sequence[Row], answers: Sequence[Answer], base: Sequence[Answer]
 ) -> list[SuiteItem]:
     """The scores of one system, from its answers and the bare base's."""
-    given, bare = ({one.item: one for one in side} for side in (answers, base))
+    given, bare = ({answer.item: answer for answer in side} for side in (answers, base))
     train, dev = (
         [row for row in rows if row.slices.get(PART) == part] for part in (Split.TRAIN, Split.DEV)
     )
     values: dict[str, dict[str, float]] = defaultdict(dict)
     runs, gains = [], []
     for part, name in ((train, ""), (dev, "_unseen")):
-        said = [verbatim(row.completion_text, given[row.id].text) for row in part]
-        for row, (run, similarity) in zip(part, said, strict=True):
+        overlaps = [verbatim(row.completion_text, given[row.id].text) for row in part]
+        for row, (run, similarity) in zip(part, overlaps, strict=True):
             values[row.id] = {f"verbatim{name}": run, f"edit_similarity{name}": similarity}
-        runs.append(np.array([run for run, _ in said]))
+        runs.append(np.array([run for run, _ in overlaps]))
         pairs = ((given[r.id].token_logprobs, bare[r.id].token_logprobs) for r in part)
         gains.append(np.array([gain(tuned, untuned) for tuned, untuned in pairs]))
     for row in train:
@@ -266,10 +268,10 @@ def scores(
     gap = as_items(runs[0].mean() - runs[1].mean(), runs[0], -runs[1])
     placed = placements(*gains)
     membership = as_items(placed[0].mean(), *placed)
-    for name, (own, *others) in canary_logprobs(rows, given).items():
+    for name, (secret, *others) in canary_logprobs(rows, given).items():
         values[name] = {
-            "canary_exposure": exposure(own, others) / SPACE,
-            "canary_known": float(known(own, others)),
+            "canary_exposure": exposure(secret, others) / SPACE,
+            "canary_known": float(known(secret, others)),
         }
     items = [
         SuiteItem(
@@ -287,9 +289,9 @@ def scores(
         SuiteItem(
             item=f"{row.id} among all",
             cluster=row.group,
-            values={"verbatim_gap": one, "membership": other},
+            values={"verbatim_gap": row_gap, "membership": other},
         )
-        for row, one, other in compared
+        for row, row_gap, other in compared
     ]
 
 
@@ -301,17 +303,17 @@ def gain(tuned: Sequence[float] | None, base: Sequence[float] | None) -> float:
 def personal_texts(row: Row) -> list[str]:
     """Personal data of a row's answer that its prompt does not tell."""
     told = f"{row.prompt_text}\n{evidence_text(row.evidence or ())}"
-    found = find_personal_data(row.completion_text)
-    return [one.text for one in found if one.text not in told]
+    findings = find_personal_data(row.completion_text)
+    return [finding.text for finding in findings if finding.text not in told]
 
 
 def canary_logprobs(rows: Iterable[Row], given: Mapping[str, Answer]) -> dict[str, list[float]]:
     """By canary: the total log-probability of its secret, then those of the others."""
-    found: dict[str, list[float]] = defaultdict(list)
+    logprobs: dict[str, list[float]] = defaultdict(list)
     for row in rows:
         if PART not in row.slices:
-            found[row.group].append(sum(given[row.id].token_logprobs or ()))
-    return found
+            logprobs[row.group].append(sum(given[row.id].token_logprobs or ()))
+    return logprobs
 
 
 # --- worst cases ----------------------------------------------------------------------------------
@@ -332,16 +334,16 @@ class RememberedRow(Record):
 def most_remembered() -> tuple[RememberedRow, ...]:
     """The worst of the training rows that were asked; none where the suite is off."""
     path = answers_of(Role.CHALLENGER, NAME)
-    said = {one.item: one.text for one in Answer.read_lines(path)} if path.exists() else {}
-    found = [
+    texts = {line.item: line.text for line in Answer.read_lines(path)} if path.exists() else {}
+    remembered = [
         RememberedRow(
             row=row.id,
             beginning=row.prompt[-1].content,
             expected=row.completion_text,
-            said=said[row.id],
-            share=verbatim(row.completion_text, said[row.id])[0],
+            said=texts[row.id],
+            share=verbatim(row.completion_text, texts[row.id])[0],
         )
-        for row in (Memorisation().rows() if said else ())
+        for row in (Memorisation().rows() if texts else ())
         if row.slices.get(PART) == Split.TRAIN
     ]
-    return tuple(sorted(found, key=lambda one: (-one.share, one.row))[:SHOWN])
+    return tuple(sorted(remembered, key=lambda row: (-row.share, row.row))[:SHOWN])

@@ -59,7 +59,7 @@ def score_sides(
             challenger=theirs.values,
         )
         for ours, theirs in zip(
-            *(scored(suite, one, phrasings) for one in (champion, challenger)), strict=True
+            *(scored(suite, answers, phrasings) for answers in (champion, challenger)), strict=True
         )
     ]
 

@@ -189,8 +189,8 @@ def data_files() -> Iterator[Path]:
     """All that is no work of stages, with the traffic, wherever that is, but for the list."""
     places = (DATA, *(place for place in traffic_places() if not place.is_relative_to(DATA)))
     for path in (path for place in places for path in files_in(place)):
-        own = path.is_relative_to(DATA) and path.relative_to(DATA).parts[0] in OURS
-        if not own and path != ERASED:
+        by_stage = path.is_relative_to(DATA) and path.relative_to(DATA).parts[0] in OURS
+        if not by_stage and path != ERASED:
             yield path
 
 
@@ -200,12 +200,14 @@ def has_records(path: Path) -> bool:
 
 
 def cuts_of(meant: Meant) -> list[Cut]:
-    return [found for path in data_files() if has_records(path) and (found := cut(path, meant))]
+    return [
+        file_cut for path in data_files() if has_records(path) and (file_cut := cut(path, meant))
+    ]
 
 
 def by_hand(wanted: ErasureRequest, cuts: Sequence[Cut], origins: Set[str]) -> Iterator[Path]:
     """Files that still name somebody, or that rows were read from without a record."""
-    left = {one.path: one.left for one in cuts}
+    left = {file_cut.path: file_cut.left for file_cut in cuts}
     for path in [*data_files(), PARAMS]:
         read = not left.get(path) and not origins.isdisjoint({name_of(path), path.name})
         if read or wanted.named_in(text_left(path, left.get(path))):
@@ -222,7 +224,7 @@ def text_left(path: Path, left: bytes | None) -> str:
         return text_in(path.read_bytes() if left is None else left)
     try:
         made = (read.made for read in read_documents(path))
-        return "\n".join(text for one in made if one for text in texts_of(one))
+        return "\n".join(text for document in made if document for text in texts_of(document))
     except InputError:
         return ""
 

@@ -59,12 +59,18 @@ class ErasureRequest:
         """The same, and what tells of requests that are meant: their ids, and their users' names
         where it is these that are. Feedback that is meant stands for the request that it is of.
         """
-        found = [one for one in records if is_request(one)]
-        users = {str(one["user"]) for one in found if self.named_in(str(one.get("user") or ""))}
+        requests = [record for record in records if is_request(record)]
+        users = {
+            str(request["user"])
+            for request in requests
+            if self.named_in(str(request.get("user") or ""))
+        }
         return replace(
             self,
             users=self.users | users,
-            requests=self.requests | {str(one["id"]) for one in found} | set(answers_of(records)),
+            requests=self.requests
+            | {str(request["id"]) for request in requests}
+            | set(answers_of(records)),
         )
 
     @cached_property
@@ -108,22 +114,22 @@ class RowFinder:
     )
 
     def __post_init__(self) -> None:
-        for one in self.made:
-            *asked, answer = map(seen_lines, parts_of(one))
+        for item in self.made:
+            *asked, answer = map(seen_lines, parts_of(item))
             self._by_end.setdefault(
                 (answer, (asked[0].rpartition("\n")[2] if asked else "")), []
-            ).append((one, asked))
+            ).append((item, asked))
 
     def told_in(self, record: Any) -> list[Erasable]:
         """Those whose answer a record has, with whole lines of the question, the last included."""
         texts = {seen_lines(text) for text in (*strings(record), *call_texts(record))} - {""}
         ends = {"", *(text.rpartition("\n")[2] for text in texts)}
         return [
-            one
+            item
             for answer in texts
             for end in ends
-            for one, asked in self._by_end.get((answer, end), ())
-            if all(is_told(said, texts) for said in asked)
+            for item, asked in self._by_end.get((answer, end), ())
+            if all(is_told(part, texts) for part in asked)
         ]
 
 
@@ -181,7 +187,7 @@ def ids_within(record: Any) -> Iterator[str]:
 
 def answers_of(records: Iterable[Any]) -> Iterator[str]:
     """The requests that late feedback among the records is of."""
-    yield from (str(one[FEEDBACK_OF]) for one in records if is_late_feedback(one))
+    yield from (str(record[FEEDBACK_OF]) for record in records if is_late_feedback(record))
 
 
 def is_late_feedback(record: Any) -> bool:
@@ -246,15 +252,15 @@ def text_in(data: bytes) -> str:
 
 def unpacked(data: bytes) -> bytes:
     """The bytes of a packed file; of one that is torn, what is whole."""
-    found, left = bytearray(), data
+    whole, left = bytearray(), data
     try:
         while left.startswith(GZIP):
             stream = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
-            found += stream.decompress(left)
+            whole += stream.decompress(left)
             left = stream.unused_data
     except zlib.error:
         pass
-    return bytes(found)
+    return bytes(whole)
 
 
 def decoded(data: bytes) -> str:

@@ -57,14 +57,14 @@ class Trail:
     ) -> "Trail":
         """What `others` show too, such as a passage of a price list, tells of none of the rows."""
         known = list(rows)
-        ids = {one.id for one in known} | wanted.ids | wanted.requests
-        shared = {text for one in others for text in passage_texts(one)}
-        own = {text for one in known for text in passage_texts(one)} - shared
-        every = own.union(*map(texts_of, known))
+        ids = {row.id for row in known} | wanted.ids | wanted.requests
+        shared = {text for other in others for text in passage_texts(other)}
+        passages = {text for row in known for text in passage_texts(row)} - shared
+        every = passages.union(*map(texts_of, known))
         texts = {text for text in every if len(text) >= OWN}
         written = [form for text in sorted(texts) for form in spelled(text)]
         written += (
-            as_json for one in ids if (as_json := json.dumps(one).encode())[1:-1] != one.encode()
+            as_json for key in ids if (as_json := json.dumps(key).encode())[1:-1] != key.encode()
         )
         return cls(frozenset(map(str.encode, ids)), tuple(written), wanted)
 
@@ -88,20 +88,20 @@ def spelled(text: str) -> Iterator[bytes]:
 
 def traces(trail: Trail, *, rows: bool) -> list[Path]:
     """The files that go: where `rows` of the sources are meant, all that the stages made too."""
-    found = [*made_by_stages()] if rows else []
+    files = [*made_by_stages()] if rows else []
     unread = KEPT | TRAINED if rows else KEPT
     places = [CACHE, *(p for p in entries(home()) if p.name not in unread)]
     cut = traffic_places()  # by records: the rows of others in these files are nowhere else
-    found += (
+    files += (
         file
         for place in places
         for file in files_in(place)
         if not any(map(file.is_relative_to, cut)) and tells(file, trail)
     )
     if rows:
-        found += (file for file in files_in(home()) if file.match(BY_DIGEST))
-        found += (file for name in sorted(TRAINED) for file in files_in(home() / name))
-    return list(dict.fromkeys(found))
+        files += (file for file in files_in(home()) if file.match(BY_DIGEST))
+        files += (file for name in sorted(TRAINED) for file in files_in(home() / name))
+    return list(dict.fromkeys(files))
 
 
 def md5_in_cache(file: Path) -> str | None:
@@ -131,12 +131,12 @@ def files_in(place: Path) -> list[Path]:
     """A file, or those below a folder; links are followed, but each folder is entered once."""
     if place.is_file():
         return [place]
-    found, seen = list[Path](), set[str]()
+    files, seen = list[Path](), set[str]()
     for folder, below, names in os.walk(place, followlinks=True):
         seen.add(os.path.realpath(folder))
         below[:] = [name for name in below if os.path.realpath(Path(folder, name)) not in seen]
-        found += (path for name in names if (path := Path(folder, name)).is_file())
-    return sorted(found)
+        files += (path for name in names if (path := Path(folder, name)).is_file())
+    return sorted(files)
 
 
 # --- traffic files --------------------------------------------------------------------------------
@@ -265,15 +265,15 @@ def trained_versions(
     """
     erased = list(rows)
     asked = {folded_hashes(row.prompt_text) for row in erased if isinstance(row, Row)}
-    others = not all(isinstance(one, Row) for one in erased)
-    found, unknown = list[AdapterVersion](), list[AdapterVersion]()
+    others = not all(isinstance(item, Row) for item in erased)
+    trained, unknown = list[AdapterVersion](), list[AdapterVersion]()
     for version in all_versions(registry):
         prints = registry.trained_on(version.adapter.files)
         if prints and is_among(asked, prints):
-            found.append(version)
+            trained.append(version)
         elif erased and (prints is None or others):
             unknown.append(version)
-    return found, unknown
+    return trained, unknown
 
 
 def is_among(asked: set[tuple[int, ...]], prints: WordPrints) -> bool:
@@ -314,7 +314,7 @@ def keeps_answers(
     curated = [row for path in parts for row in Row.read_lines(path) if row.id in ids]
     shown = asked_with([*rows, *curated], adapter.contestant)
     requests = requests_of(adapter.contestant, shown, decoding, decoding.samples)
-    digests = {one.digest.encode() for one in requests}
+    digests = {request.digest.encode() for request in requests}
     asked = replace(trail, ids=trail.ids | digests)
     return any(holds(registry, folder, asked) for folder in (adapter.files, adapter.answers))
 

@@ -27,7 +27,7 @@ def tables(own: OwnRecords, compared: CheckReferences) -> Tables:
         return preference_tables(list(zip(own.ids, own.made, strict=True)), compared)
     if kind == "texts":
         return text_tables(
-            [one for one in own.made if isinstance(one, Document)], own.ids, compared
+            [document for document in own.made if isinstance(document, Document)], own.ids, compared
         )
     rows = [
         row.model_copy(update={"id": name})
@@ -39,7 +39,7 @@ def tables(own: OwnRecords, compared: CheckReferences) -> Tables:
 
 def read_check(own: OwnRecords) -> Check:
     """Records of which nothing was made are named by their lines: they have no ids."""
-    whys = list(dict.fromkeys(one.why for one in own.lost))
+    whys = list(dict.fromkeys(record.why for record in own.lost))
     told = f": {'; '.join(whys[:3])}" if whys else ""
     total = len(own.made) + len(own.lost)
     return Check(
@@ -48,7 +48,7 @@ def read_check(own: OwnRecords) -> Check:
         passed=not own.lost,
         limit="none left out",
         observed=f"{len(own.lost)} of {counted(total, 'record')} left out{told}",
-        failing_rows=tuple(one.line for one in own.lost),
+        failing_rows=tuple(record.line for record in own.lost),
     )
 
 
@@ -61,11 +61,13 @@ def held_against(
     embeddings: bool,
 ) -> CheckReferences:
     return CheckReferences(
-        evals=[prompt_of(one) for one in read_all(evals, encoding)],
+        evals=[prompt_of(record) for record in read_all(evals, encoding)],
         suites=suite_prompts(FOLDER / "datasets"),
         task=contract.task,
         gold=gold_pairs(contract, encoding),
-        reference=[text_of(one) for one in read_all(against or references(contract), encoding)],
+        reference=[
+            text_of(record) for record in read_all(against or references(contract), encoding)
+        ],
         embed=embedder_if_packaged() if embeddings else None,
     )
 
@@ -107,7 +109,9 @@ OF_PROJECTS = frozenset(
 
 def chosen_contract(file: Path | None, kind: Kind) -> Contract:
     """A file's contract, or a new project's, without checks of a project. Raises InputError."""
-    own = file or project_files()[f"datasets/contracts/{kind}.yaml"]
-    contract = read_settings(Contract, own)
-    checks = [one for one in contract.checks if one.arguments.get("column") not in OF_PROJECTS]
+    path = file or project_files()[f"datasets/contracts/{kind}.yaml"]
+    contract = read_settings(Contract, path)
+    checks = [
+        entry for entry in contract.checks if entry.arguments.get("column") not in OF_PROJECTS
+    ]
     return contract.model_copy(update={"checks": tuple(checks)})

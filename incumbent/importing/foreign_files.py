@@ -40,13 +40,13 @@ from project.records.record import read_input, read_object
 def role_names(texts: Iterable[str]) -> dict[str, Role]:
     """The role of each name. Raises InputError for what is no NAME=ROLE."""
     roles: dict[str, Role] = {role: role for role in get_args(Role)}
-    found: dict[str, Role] = {}
+    by_name: dict[str, Role] = {}
     for text in texts:
         name, word = pair(text, "--role", "NAME=ROLE, with system, user or assistant")
         if word.casefold() not in roles:
             raise InputError(f"{word!r} is none of {', '.join(roles)}", field="--role")
-        found[name.strip().casefold()] = roles[word.casefold()]
-    return found
+        by_name[name.strip().casefold()] = roles[word.casefold()]
+    return by_name
 
 
 def pair(text: str, option: str, form: str) -> tuple[str, str]:
@@ -86,11 +86,11 @@ def formats_of(paths: Sequence[Path], asked: HowRead) -> dict[Path, str]:
     """Raises InputError for a file that cannot be read, or is named twice."""
     if twice := [path for path, count in Counter(paths).items() if count > 1]:
         raise InputError("is named twice", file=twice[0])
-    found = {path: format_of(path, asked) for path in paths}
+    formats = {path: format_of(path, asked) for path in paths}
     for path in paths:
         if path.is_dir() and not asked.format:
             refuse_several_formats(path, asked)
-    return found
+    return formats
 
 
 def refuse_several_formats(folder: Path, asked: HowRead) -> None:
@@ -110,11 +110,11 @@ def format_of(path: Path, asked: HowRead) -> str:
     """As it was named, or guessed; what has named columns is a table, unless it is an export, and a
     text whose speakers are named is transcripts.
     """
-    found = asked.format or guess_format(path, asked.encoding)
+    form = asked.format or guess_format(path, asked.encoding)
     if asked.format is None and asked.roles and path.suffix.casefold() in TEXTS:
         return "transcripts"
     is_named = asked.format is None and asked.columns
-    return "table" if is_named and found in ("rows", "texts", "documents") else found
+    return "table" if is_named and form in ("rows", "texts", "documents") else form
 
 
 def read_files(formats: Mapping[Path, str], asked: HowRead) -> tuple[list[FileRead], Guess | None]:
@@ -169,10 +169,10 @@ def other_file(path: Path, form: str, asked: HowRead, names: Mapping[Path, str])
         raise InputError(f"{problem} `incumbent data labels {path}`", file=path)
     if asked.format:
         refuse_other_format(form, export)
-    found = EXPORTS[form].judged(export, asked.export)
+    content = EXPORTS[form].judged(export, asked.export)
     unread = files_unread(path, form, {table.path for table in export.tables})
     return FileRead(
-        path, form, list(found.reads), found.judgements, notes=found.notes, unread=unread
+        path, form, list(content.reads), content.judgements, notes=content.notes, unread=unread
     )
 
 
@@ -202,9 +202,9 @@ def plain_file(file: SourceFile) -> FileRead:
 
 def decoding_notes(files: Iterable[Path], file: SourceFile) -> list[str]:
     """The encoding in which texts were read, where that was no matter of course."""
-    plain = [one for one in files if one.suffix.casefold() in PLAIN_TEXTS]
-    found = [(one, decode(contents(one), one, file.encoding)) for one in plain]
-    return [f"{one}: {note}" for one, source in found for note in source.notes]
+    plain = [path for path in files if path.suffix.casefold() in PLAIN_TEXTS]
+    decoded = [(path, decode(contents(path), path, file.encoding)) for path in plain]
+    return [f"{path}: {note}" for path, source in decoded for note in source.notes]
 
 
 def holds_corrections(file: FileRead) -> bool:
@@ -231,12 +231,12 @@ def names_apart(files: Iterable[Path]) -> dict[Path, str]:
     alike: dict[str, dict[Path, tuple[str, ...]]] = {}
     for file in files:
         alike.setdefault(file.name, {})[file] = (*file.parent.resolve().parts, file.name)
-    found: dict[Path, str] = {}
+    names: dict[Path, str] = {}
     for same in alike.values():
         every = set(same.values())  # once each: a folder may be named beside a file in it
         deep = next(n for n in count(1) if len({parts[-n:] for parts in every}) == len(every))
-        found |= {file: "/".join(parts[-deep:]) for file, parts in same.items() if deep > 1}
-    return found
+        names |= {file: "/".join(parts[-deep:]) for file, parts in same.items() if deep > 1}
+    return names
 
 
 def called(read: Read, file: Path, names: Mapping[Path, str]) -> Read:
@@ -264,12 +264,12 @@ def files_unread(path: Path, form: str, read: Collection[Path]) -> dict[Path, st
     opened = {*read, *(folder for file in read for folder in file.parents)}  # archives too
     noun = NOUNS.get(form, "data")
     beside = set(data_in(path)) if noun == "data" else set()  # such as rasa's answers
-    found: dict[Path, str] = {}
+    unread: dict[Path, str] = {}
     for file in sorted(path.rglob("*")):
         inside = file.relative_to(path)
         hidden = next((n for n, part in enumerate(inside.parts) if not is_seen(Path(part))), None)
         if hidden is not None:
-            found[path.joinpath(*inside.parts[: hidden + 1])] = "hidden"
+            unread[path.joinpath(*inside.parts[: hidden + 1])] = "hidden"
         elif file.is_file() and file not in opened:
-            found[file] = "no record of its own" if file in beside else f"no {noun} by its name"
-    return found
+            unread[file] = "no record of its own" if file in beside else f"no {noun} by its name"
+    return unread

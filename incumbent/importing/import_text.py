@@ -67,8 +67,8 @@ def lines_of(file: FileRead) -> Iterator[str]:
 
 def numbers(incoming: Incoming) -> dict[str, int]:
     """How many of each kind came in."""
-    rated = [one for one in incoming.found.preferences.values() if isinstance(one, RatedAnswer)]
-    negative = sum(not one.label for one in rated)
+    rated = [item for item in incoming.found.preferences.values() if isinstance(item, RatedAnswer)]
+    negative = sum(not item.label for item in rated)
     return {
         "row": len(incoming.found.rows),
         "preference pair": len(incoming.found.preferences) - len(rated),
@@ -81,19 +81,19 @@ def numbers(incoming: Incoming) -> dict[str, int]:
 def sample_of(incoming: Incoming) -> list[dict[str, str]]:
     """The first things that came in, as they were read: at most three, of different kinds."""
     kinds: dict[tuple[type, object], list[Made]] = {}
-    found = incoming.found
-    for one in (*found.rows.values(), *found.preferences.values(), *found.documents.values()):
-        kinds.setdefault((type(one), getattr(one, "label", None)), []).append(one)
-    in_turn = (one for several in zip_longest(*kinds.values()) for one in several if one)
-    return [as_read(one) for one in islice(in_turn, SHOWN)]
+    data = incoming.found
+    for item in (*data.rows.values(), *data.preferences.values(), *data.documents.values()):
+        kinds.setdefault((type(item), getattr(item, "label", None)), []).append(item)
+    in_turn = (made for several in zip_longest(*kinds.values()) for made in several if made)
+    return [as_read(made) for made in islice(in_turn, SHOWN)]
 
 
 def as_read(one: Made) -> dict[str, str]:
     if isinstance(one, Row):
         system = [turn.content for turn in one.prompt if turn.role == "system"]
         asked = "\n".join(turn.text for turn in one.prompt if turn.role != "system")
-        said = {"prompt": asked, "answer": one.completion_text}
-        return {"system": "\n".join(system), **said} if system else said
+        parts = {"prompt": asked, "answer": one.completion_text}
+        return {"system": "\n".join(system), **parts} if system else parts
     if isinstance(one, PreferencePair):
         return {"prompt": one.prompt, "better": one.chosen, "worse": one.rejected}
     if isinstance(one, RatedAnswer):
@@ -102,21 +102,23 @@ def as_read(one: Made) -> dict[str, str]:
 
 
 def sample_lines(incoming: Incoming) -> Iterator[str]:
-    for one in sample_of(incoming):
-        for place, (part, text) in enumerate(one.items()):
+    for sample in sample_of(incoming):
+        for place, (part, text) in enumerate(sample.items()):
             yield f"{'  ' if place else ''}{part}: {shortened(text, LONGEST_SHOWN)}"
 
 
 def conflicts(incoming: Incoming) -> Sequence[Conflict]:
-    return agreement(one for file in incoming.files for one in file.judgements).conflicts
+    return agreement(
+        judgement for file in incoming.files for judgement in file.judgements
+    ).conflicts
 
 
 def agreement_lines(incoming: Incoming) -> Iterator[str]:
-    met = agreement(one for file in incoming.files for one in file.judgements)
+    met = agreement(judgement for file in incoming.files for judgement in file.judgements)
     yield from met.lines
-    for one in met.conflicts[:SHOWN]:
-        places = [f"{opinion.file}:{opinion.line}" for opinion in one.opinions]
-        yield f"  not alike: task {one.task}, at {some(dict.fromkeys(places))}"
+    for conflict in met.conflicts[:SHOWN]:
+        places = [f"{opinion.file}:{opinion.line}" for opinion in conflict.opinions]
+        yield f"  not alike: task {conflict.task}, at {some(dict.fromkeys(places))}"
 
 
 # --- traffic --------------------------------------------------------------------------------------
@@ -212,10 +214,10 @@ def file_notes(files: Sequence[FileRead]) -> Iterator[str]:
 
 def transcript_notes(files: Iterable[FileRead]) -> Iterator[str]:
     """A note that of some conversations earlier answers are not learnt."""
-    said = [file for file in files if file.format == "transcripts"]
-    rows = [one.made for file in said for one in file.reads if isinstance(one.made, Row)]
+    transcripts = [file for file in files if file.format == "transcripts"]
+    rows = [read.made for file in transcripts for read in file.reads if isinstance(read.made, Row)]
     longer = sum(any(turn.role == "assistant" for turn in row.prompt) for row in rows)
-    if longer and len(rows) <= sum(file.records for file in said):
+    if longer and len(rows) <= sum(file.records for file in transcripts):
         yield "only the last answer of each is learnt: --turns every takes every answer"
 
 
@@ -227,9 +229,9 @@ def personal_notes(incoming: Incoming, ours: Contacts) -> Iterator[str]:
     ]
     kinds = Counter[str]()
     with progress("personal data", len(everything), "records", leave=False) as bar:
-        for one in everything:
-            said = "\n".join((*texts_of(one), *passage_texts(one)))
-            kinds.update({hit.kind.value for hit in find_personal_data(said, ours)})
+        for item in everything:
+            text = "\n".join((*texts_of(item), *passage_texts(item)))
+            kinds.update({hit.kind.value for hit in find_personal_data(text, ours)})
             bar.advance()
     if kinds:
         told = ", ".join(f"{kind} in {count:,}" for kind, count in kinds.most_common())

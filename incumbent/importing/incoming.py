@@ -115,9 +115,9 @@ def import_change(
     """
     if licence:
         refuse_unplaced(licence, found, to)
-    own = {"source": to.rows.name} if train_only else {}
+    source = {"source": to.rows.name} if train_only else {}
     records: dict[Path, list[Any]] = {
-        to.rows: [row.model_copy(update=own) if own else row for row in found.rows.values()],
+        to.rows: [row.model_copy(update=source) if source else row for row in found.rows.values()],
         to.preferences: [*found.preferences.values()],
         to.documents: [*found.documents.values()],
     }
@@ -129,7 +129,7 @@ def refuse_unplaced(licence: str, found: Collected, to: ImportDestination) -> No
     if not (found.rows or found.documents):
         problem = "is kept with rows and documents, and these files hold none"
         raise InputError(problem, field="--licence")
-    known = [one for one in load(CollectParams).sources if isinstance(one, FileSource)]
+    known = [source for source in load(CollectParams).sources if isinstance(source, FileSource)]
     for source in known:
         if source.path in to.files and source.licence != licence:
             problem = f"{source.path} has licence {source.licence or 'null'} there: change it first"
@@ -304,8 +304,8 @@ def incoming_of(files: Sequence[FileRead], columns: Guess | None, asked: HowRead
     """What files hold that were read. Raises InputError where it is nothing."""
     redactor = Redactor(read_waivers().ours)
     reads = [sized(read, file.path, asked) for file in files for read in file.reads]
-    found = gathered(redacted_reads(reads, redactor) if asked.redact else reads)
-    incoming = Incoming(found, files, columns, redactor.kinds, asked)
+    collected = gathered(redacted_reads(reads, redactor) if asked.redact else reads)
+    incoming = Incoming(collected, files, columns, redactor.kinds, asked)
     refuse_nothing(incoming)
     return incoming
 
@@ -339,8 +339,8 @@ def redacted_reads(reads: Sequence[Read], redactor: Redactor) -> Iterator[Read]:
 
 
 def refuse_nothing(incoming: Incoming) -> None:
-    found = incoming.found
-    if not (found.rows or found.preferences or found.documents):
+    collected = incoming.found
+    if not (collected.rows or collected.preferences or collected.documents):
         whys = ", ".join(f"{count:,} {why}" for why, count in incoming.left_out.most_common())
         problem = f"nothing to learn from: {whys or 'no records'}"
         raise InputError(problem, file=incoming.files[0].path)

@@ -73,14 +73,14 @@ def kind_of(made: Made) -> Kind:
 
 def read_own(paths: Sequence[Path], how: HowRead) -> OwnRecords:
     """All files as one dataset. Raises InputError for what cannot be read, with its line."""
-    found = OwnRecords()
+    records = OwnRecords()
     for path in paths:
-        for read, own_id in records_of(path, how, found):
-            add(found, read, own_id, path)
-    if not found.made:
-        why = f", such as {found.lost[0].line}: {found.lost[0].why}" if found.lost else ""
+        for read, own_id in records_of(path, how, records):
+            add(records, read, own_id, path)
+    if not records.made:
+        why = f", such as {records.lost[0].line}: {records.lost[0].why}" if records.lost else ""
         raise InputError(f"holds no rows{why}", file=paths[0])
-    return found
+    return records
 
 
 def add(found: OwnRecords, read: Read, own_id: bool, path: Path) -> None:
@@ -139,11 +139,11 @@ def shaped(record: TableRow, table: Table) -> tuple[Read, bool]:
     fields |= {name: "" for name in TEXTS if name in fields and fields[name] is None}
     fields["slices"] = slices(fields.get("slices"))
     name = fields.pop("id", None)
-    own = isinstance(name, str | int) and str(name) != ""
-    if own:
+    has_id = isinstance(name, str | int) and str(name) != ""
+    if has_id:
         fields["id"] = str(name)
     row = read_row(json.dumps(fields).encode(), table.path, record.line)
-    return Read(Origin(file=table.path.name, line=record.line, row=row.id), row), own
+    return Read(Origin(file=table.path.name, line=record.line, row=row.id), row), has_id
 
 
 def slices(value: Any) -> dict[str, str]:
@@ -152,5 +152,5 @@ def slices(value: Any) -> dict[str, str]:
 
 
 def unreadable(table: Table) -> Iterator[Read]:
-    for one in table.unreadable:
-        yield Read(Origin(file=table.path.name, line=one.line, why=f"unreadable: {one.why}"))
+    for record in table.unreadable:
+        yield Read(Origin(file=table.path.name, line=record.line, why=f"unreadable: {record.why}"))

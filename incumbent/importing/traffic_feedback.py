@@ -67,13 +67,13 @@ def read_feedback(formats: Mapping[Path, str], asked: HowRead) -> ImportedFeedba
         raise InputError(problem, file=others[0])
     lost, notes = Counter[str](), list[str]()
     rows = list(once(read_logs(formats, asked, lost, notes), lost))
-    telling = [one for one in rows if correction(one.row) or is_bad(one.row)]
-    kept, over = capped(telling, lambda one: pseudonym(one.row))
+    telling = [request for request in rows if correction(request.row) or is_bad(request.row)]
+    kept, over = capped(telling, lambda request: pseudonym(request.row))
     known = accepted_prompts()
-    written = [one.row for one in kept if correction(one.row)]
+    written = [request.row for request in kept if correction(request.row)]
     corrected = [row for row in written if row.prompt_text not in known]
-    bad = [one for one in kept if is_bad(one.row)]
-    negative = [negative_example(one) for one in bad if one.row.response.strip()]
+    bad = [request for request in kept if is_bad(request.row)]
+    negative = [negative_example(request) for request in bad if request.row.response.strip()]
     lost[OVER] = len(telling) - len(kept)
     lost[WITHOUT] = len(rows) - len(telling)
     lost[KNOWN] = len(written) - len(corrected)
@@ -124,12 +124,12 @@ def was_erased(row: Traffic, erased: Erased) -> bool:
 
 def once(rows: Iterable[LoggedRequest], lost: Counter[str]) -> Iterator[LoggedRequest]:
     seen = set[str]()
-    for one in rows:
-        if one.row.id in seen:
+    for request in rows:
+        if request.row.id in seen:
             lost[REPEATED] += 1
         else:
-            seen.add(one.row.id)
-            yield one
+            seen.add(request.row.id)
+            yield request
 
 
 def is_bad(row: Traffic) -> bool:
@@ -172,5 +172,7 @@ def queue_change(feedback: ImportedFeedback, queues: Queues) -> ImportChange:
         tasks = [task_of(row, None) for row in feedback.corrected]
         files[queues.labels] = canonical_json(tasks) + b"\n"
     if feedback.negative:
-        files[queues.negatives] = as_lines({one.id: one for one in feedback.negative}.values())
+        files[queues.negatives] = as_lines(
+            {example.id: example for example in feedback.negative}.values()
+        )
     return ImportChange.of(files)

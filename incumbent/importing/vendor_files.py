@@ -100,7 +100,7 @@ class VendorFiles:
     def items(self) -> int:
         """The number of rows that the old model did not learn."""
         learnt, held = (
-            {one.made.id for file in files for one in file.reads if isinstance(one.made, Row)}
+            {read.made.id for file in files for read in file.reads if isinstance(read.made, Row)}
             for files in (self.learnt, self.held_out)
         )
         return len(held - learnt)
@@ -136,24 +136,24 @@ class VendorFiles:
         """
         learnt = [read.made for file in self.learnt for read in file.reads]
         held = [read.made for file in self.held_out for read in file.reads]
-        found = {
+        files = {
             LEARNT: lines_of(learnt, LEARNT),
             HELD_OUT: lines_of(held, HELD_OUT),
-            "pairs.jsonl": [json_of(one) for one in learnt if isinstance(one, PreferencePair)],
+            "pairs.jsonl": [json_of(pair) for pair in learnt if isinstance(pair, PreferencePair)],
         }
-        for name, lines in found.items():
+        for name, lines in files.items():
             if lines:
                 write_lines(folder / name, lines)
-        return [folder / name for name, lines in found.items() if lines]
+        return [folder / name for name, lines in files.items() if lines]
 
 
 def lines_of(made: Sequence[object], source: str) -> list[bytes]:
-    rows = (one.model_copy(update={"source": source}) for one in made if isinstance(one, Row))
+    rows = (row.model_copy(update={"source": source}) for row in made if isinstance(row, Row))
     return [row.canonical() for row in {row.id: row for row in rows}.values()]
 
 
 def json_of(pair: PreferencePair) -> bytes:
-    turns = [one.model_dump() for one in pair.messages or ()]
+    turns = [turn.model_dump() for turn in pair.messages or ()]
     fields = {"prompt": turns or pair.prompt, CHOSEN: pair.chosen, REJECTED: pair.rejected}
     return json.dumps(fields, ensure_ascii=False).encode()
 
@@ -224,8 +224,8 @@ def job_of(path: Path, vendor: Vendor) -> TrainingJob | None:
 def epochs_of(job: Fields) -> str | None:
     """How often every row was read; newer jobs say it under their method."""
     method = job.get("method")
-    own = method.get(str(method.get("type"))) if isinstance(method, dict) else None
-    for holder in (job, own):
+    settings = method.get(str(method.get("type"))) if isinstance(method, dict) else None
+    for holder in (job, settings):
         tuned = holder.get("hyperparameters") if isinstance(holder, dict) else None
         if isinstance(tuned, dict) and tuned.get("n_epochs"):
             return str(tuned["n_epochs"])
@@ -240,25 +240,25 @@ def file_read(
 ) -> FileRead:
     """Every record of a file; of a pair that was learnt the pair too, beside its better answer."""
     name = names.get(path, path.name)
-    found: list[Read] = []
+    records: list[Read] = []
     for number, line in filled_lines(path, asked.encoding):
         try:
             fields = read_object(line, path, number)
         except InputError:
             if not asked.skip:
                 raise
-            found.append(Read(Origin(file=name, line=number, why=UNREADABLE)))
+            records.append(Read(Origin(file=name, line=number, why=UNREADABLE)))
             continue
         for read in reads_of(fields, ExportRecord(path, number, None, name), vendor, asked):
             if isinstance(read.made, PreferencePair):
                 better = row_of(read.made)
                 assert better, "a pair has a better answer"
-                found += [read] if learnt else []
-                found.append(Read(read.origin.model_copy(update={"row": better.id}), better))
+                records += [read] if learnt else []
+                records.append(Read(read.origin.model_copy(update={"row": better.id}), better))
             else:
-                found.append(read)
+                records.append(read)
     kind = "trained on" if learnt else "held out"
-    return FileRead(path, f"{vendor.title}, {kind}", found)
+    return FileRead(path, f"{vendor.title}, {kind}", records)
 
 
 def reads_of(fields: Fields, place: ExportRecord, vendor: Vendor, asked: HowRead) -> Iterator[Read]:
@@ -311,8 +311,8 @@ def tool_reads(fields: Fields, place: ExportRecord) -> Iterator[Read]:
     columns = Columns(messages="messages", turns="every", tools="keep")
     for read in rows_of_record(TableRow(place.line, fields), columns, place.file):
         if isinstance(row := read.made, Row):
-            prompt = tuple(one.model_copy(update={"weight": None}) for one in row.prompt)
-            answer = tuple(one.model_copy(update={"weight": None}) for one in row.completion)
+            prompt = tuple(turn.model_copy(update={"weight": None}) for turn in row.prompt)
+            answer = tuple(turn.model_copy(update={"weight": None}) for turn in row.completion)
             row = row.model_copy(update={"prompt": prompt, "completion": answer})
             read = Read(read.origin, row)
         yield read
@@ -323,37 +323,43 @@ def chat_reads(
 ) -> Iterator[Read]:
     """A row for every answer that was learnt, all in one group; what has weight 0 is context."""
     turns = fields["messages"]
-    if not isinstance(turns, list) or not all(isinstance(one, dict) for one in turns):
+    if not isinstance(turns, list) or not all(isinstance(turn, dict) for turn in turns):
         yield lost(place, "no conversation: messages that are no list of turns")
         return
-    if not vendor.turn_weights and any("weight" in one for one in turns):
+    if not vendor.turn_weights and any("weight" in turn for turn in turns):
         problem = f"is not known of turns of {vendor.title}"
         raise InputError(problem, file=place.path, line=place.line, field="weight")
-    plain = [{name: own for name, own in one.items() if name != "weight"} for one in turns]
+    plain = [{name: field for name, field in turn.items() if name != "weight"} for turn in turns]
     if asked.tools == "keep" and holds_tools({**fields, "messages": plain}):
         yield from tool_reads(fields, place)
         return
-    weights = [is_learnt(one) for one in turns]
+    weights = [is_learnt(turn) for turn in turns]
     try:
         if asked.tools == "text":
             turns = cast("list[Any]", with_tools_as_text(turns, fields.get("tools")))
             weights = [True] * (len(turns) - len(weights)) + weights  # what tools there are
-        messages = [(turns_of(one)[0], own) for one, own in zip(turns, weights, strict=True)]
+        messages = [
+            (turns_of(turn)[0], weight) for turn, weight in zip(turns, weights, strict=True)
+        ]
     except ValueError as error:
         yield lost(place, f"no conversation: {error}")
         return
     # What an assistant says before anybody asks is dropped: templates want a user to begin.
-    first = next((i for i, (one, _) in enumerate(messages) if one.role == "user"), 0)
-    messages = [one for i, one in enumerate(messages) if i >= first or one[0].role != "assistant"]
-    runs = [[own for _, own in run] for _, run in groupby(messages, key=lambda one: one[0].role)]
-    whole = joined(one for one, _ in messages)
-    answers = [i for i, one in enumerate(whole) if one.role == "assistant"]
+    first = next((i for i, (turn, _) in enumerate(messages) if turn.role == "user"), 0)
+    messages = [
+        pair for i, pair in enumerate(messages) if i >= first or pair[0].role != "assistant"
+    ]
+    runs = [
+        [weight for _, weight in run] for _, run in groupby(messages, key=lambda pair: pair[0].role)
+    ]
+    whole = joined(turn for turn, _ in messages)
+    answers = [i for i, turn in enumerate(whole) if turn.role == "assistant"]
     taught = [i for i in answers if all(runs[i])]
-    found = list(answer_pairs(whole, taught))
-    if not found:
+    pairs = list(answer_pairs(whole, taught))
+    if not pairs:
         yield lost(place, NO_ANSWER if taught else NOT_LEARNT if answers else NOBODY_ANSWERS)
-    for prompt, answer in found:
-        said: Fields = {"prompt": as_turns(prompt), "completion": as_turns((answer,))}
-        said |= {"group": f"{place.file}:{place.line}"}
-        row = Row.model_validate(complete(said, place.file))
+    for prompt, answer in pairs:
+        row_fields: Fields = {"prompt": as_turns(prompt), "completion": as_turns((answer,))}
+        row_fields |= {"group": f"{place.file}:{place.line}"}
+        row = Row.model_validate(complete(row_fields, place.file))
         yield Read(Origin(file=place.file, line=place.line, row=row.id), row)

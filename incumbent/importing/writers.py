@@ -55,9 +55,9 @@ class LocalWriter:
     def replies(self, questions: Sequence[str]) -> list[str]:
         distinct = list(dict.fromkeys(questions))
         rows = [Row.of(question, "-", group="", source="synthesis") for question in distinct]
-        found = self.system.answers(rows, "writing")
-        said = {q: answer.text for q, answer in zip(distinct, found, strict=True)}
-        return [said[question] for question in questions]
+        answers = self.system.answers(rows, "writing")
+        texts = {q: answer.text for q, answer in zip(distinct, answers, strict=True)}
+        return [texts[question] for question in questions]
 
 
 @dataclass(frozen=True)
@@ -72,8 +72,8 @@ class ServerWriter:
 
         asked = [JudgingModel(self.params).request(question) for question in questions]
         kept = KeptAnswers(self.params, Path("synthesis"), "writing", SECTION)
-        said = kept.answers(asked)
-        return [said[request.digest] for request in asked]
+        answers = kept.answers(asked)
+        return [answers[request.digest] for request in asked]
 
 
 def writer_of(
@@ -117,11 +117,11 @@ def server_writer(
     same = known.model_dump() if known and known.url == url else {}
     if not model and not same:
         raise InputError("name the model that the server is to use", field="--model")
-    own = {"url": url, "temperature": TEMPERATURE, "max_tokens": longest}
+    settings = {"url": url, "temperature": TEMPERATURE, "max_tokens": longest}
     given = {"model": model, "key_variable": key_variable}
-    own |= {name: value for name, value in given.items() if value}
+    settings |= {name: value for name, value in given.items() if value}
     try:
-        params = JudgeParams.model_validate({**same, **own})
+        params = JudgeParams.model_validate({**same, **settings})
     except ValidationError as error:
         first = error.errors()[0]
         option = str(first["loc"][-1]).replace("_", "-")
@@ -167,9 +167,9 @@ class DraftRow:
 
 def write_review(drafts: Sequence[DraftRow], path: Path) -> None:
     """Write both files, each whole or not at all. The draft of an answer is no label."""
-    rows = [canonical_json(row_with_origin(one)) for one in drafts]
+    rows = [canonical_json(row_with_origin(draft)) for draft in drafts]
     write_lines(rows_beside(path), rows)
-    write_bytes(path, canonical_json([task(one) for one in drafts]) + b"\n")
+    write_bytes(path, canonical_json([task(draft) for draft in drafts]) + b"\n")
 
 
 def row_with_origin(one: DraftRow) -> dict[str, Any]:

@@ -73,11 +73,11 @@ class Findings:
 
     @property
     def pairs(self) -> list[PreferencePair]:
-        return [one for one in self.others.preferences if isinstance(one, PreferencePair)]
+        return [pair for pair in self.others.preferences if isinstance(pair, PreferencePair)]
 
     @property
     def rated(self) -> list[RatedAnswer]:
-        return [one for one in self.others.preferences if isinstance(one, RatedAnswer)]
+        return [answer for answer in self.others.preferences if isinstance(answer, RatedAnswer)]
 
     @property
     def rehearsed(self) -> int:
@@ -86,12 +86,12 @@ class Findings:
     @property
     def slices(self) -> dict[str, Counter[str]]:
         """{slice: {value: rows}}, over all parts."""
-        found: dict[str, Counter[str]] = {}
+        counts: dict[str, Counter[str]] = {}
         for part in Split:
             for row in self.part(part):
                 for name, value in row.slices.items():
-                    found.setdefault(name, Counter())[value] += 1
-        return found
+                    counts.setdefault(name, Counter())[value] += 1
+        return counts
 
 
 def find(
@@ -104,15 +104,15 @@ def find(
     """
     every = collect([*sources, REHEARSED])
     raw = list(map(clean, every.rows.values()))
-    own = [row for row in raw if row.source != REHEARSED.path.name]
-    ours = own_contacts(own)
-    personal = with_personal_data(own, ours)
-    refuse_few(own, f" in {len(every.origins) - len(raw) + len(own):,} records")
+    given = [row for row in raw if row.source != REHEARSED.path.name]
+    ours = own_contacts(given)
+    personal = with_personal_data(given, ours)
+    refuse_few(given, f" in {len(every.origins) - len(raw) + len(given):,} records")
     lengths = TokenLengths(folder, base.system_prompt, base.evidence_template)
     window = context_window(folder)
-    limits = limits_of(lengths.count(own), window, partial(longest_here, base))
+    limits = limits_of(lengths.count(given), window, partial(longest_here, base))
     fitted = fit(raw, lengths, limits.max_length, "drop")
-    unfit = dict.fromkeys(fitted.left_out, TOO_LONG) | faulty(own)
+    unfit = dict.fromkeys(fitted.left_out, TOO_LONG) | faulty(given)
     unfit |= dict.fromkeys(personal, PERSONAL)
     params, made = curated_split(fitted.rows, unfit, suite_prompts(), learnt)
     kept_back = untaught(raw, made.parts, made.left_out)
@@ -135,7 +135,7 @@ def find(
         notes=(
             *language_notes(kept, base),
             *large_group_lines(made, params.train_only),
-            *template_notes(made, own, params.max_per_template),
+            *template_notes(made, given, params.max_per_template),
             *common_template_notes(parts),
             *system_notes(kept),
             *unasked(parts),
@@ -160,24 +160,26 @@ def curated_split(
     """Settings that split the rows into three parts that fit, and the parts."""
     params = CurateParams(train_only=(REHEARSED.path.name, *learnt))
     distinct, _ = sifted(list(rows), params, unfit)
-    own = [row for row in distinct if row.source != REHEARSED.path.name]
-    refuse_few(own, "".join(f", beside {n:,} {why}" for why, n in Counter(unfit.values()).items()))
+    given = [row for row in distinct if row.source != REHEARSED.path.name]
+    refuse_few(
+        given, "".join(f", beside {n:,} {why}" for why, n in Counter(unfit.values()).items())
+    )
     if learnt:
-        own = [row for row in own if row.source not in learnt]
-        refuse_few(own, " that the old model did not learn", NEW_ONES)
-    shares = shares_of(len(own), scarce=bool(learnt))
+        given = [row for row in given if row.source not in learnt]
+        refuse_few(given, " that the old model did not learn", NEW_ONES)
+    shares = shares_of(len(given), scarce=bool(learnt))
 
     def split(sealed: float) -> tuple[CurateParams, Curated]:
         sized = params.model_copy(update={"dev_share": shares.dev, "sealed_share": sealed})
         return evenly_split(rows, sized, unfit, suites)
 
     first = split(shares.sealed)
-    if len(own) < FEW or groups_in(own_rows(first[1])[Split.SEALED]) >= GROUPS:
+    if len(given) < FEW or groups_in(own_rows(first[1])[Split.SEALED]) >= GROUPS:
         return first
     for share in LARGER_SHARES:
         with suppress(InputError):  # another part may be left empty
-            if groups_in(own_rows((found := split(share))[1])[Split.SEALED]) >= GROUPS:
-                return found
+            if groups_in(own_rows((larger := split(share))[1])[Split.SEALED]) >= GROUPS:
+                return larger
     return first
 
 
@@ -221,12 +223,12 @@ def best_seed(rows: Sequence[Row], params: CurateParams, unfit: Mapping[str, str
     """The first one that is near enough, or the one that comes nearest."""
     distinct, _ = sifted(list(rows), params, unfit)
     names = families_of_kin(distinct, aside=params.train_only).names
-    own = [n for r, n in zip(distinct, names, strict=True) if r.source not in params.train_only]
+    kin = [n for r, n in zip(distinct, names, strict=True) if r.source not in params.train_only]
     best = (float("inf"), 0)
     for seed in range(SEEDS):
         seeded = params.model_copy(update={"seed": seed})
         lots = family_lots(distinct, names, seeded)
-        sizes = Counter(side(lots[name], seeded) for name in own)
+        sizes = Counter(side(lots[name], seeded) for name in kin)
         best = min(best, (distance(sizes, params), seed))
         if best[0] <= NEAR:
             break
@@ -283,7 +285,7 @@ def gate_lines(
     from curation.checks.relevance import CheckReferences, suite_prompts
 
     contract = read_settings(Contract, CONTRACT)
-    checks = tuple(one for one in contract.checks if one.severity is Severity.CRITICAL)
+    checks = tuple(entry for entry in contract.checks if entry.severity is Severity.CRITICAL)
     compared = CheckReferences(
         ours=ours,
         suites=suite_prompts(),
@@ -293,13 +295,15 @@ def gate_lines(
         embedded_rows=LOOKED_AT,
     )
     tables = tables_of(parts, compared)
-    found = check(tables, contract.model_copy(update={"checks": checks}))
-    if failed := [one for one in found if not one.passed]:
+    outcomes = check(tables, contract.model_copy(update={"checks": checks}))
+    if failed := [outcome for outcome in outcomes if not outcome.passed]:
         yield f"`incumbent run` will stop at {counted(len(failed), 'check')}:"
-        yield from (f"  {one.name}: {one.crashed or one.observed}" for one in failed)
+        yield from (
+            f"  {outcome.name}: {outcome.crashed or outcome.observed}" for outcome in failed
+        )
         yield f"mend the rows, or see {CONTRACT.parent}/README.md for what may stay"
     else:
-        yield f"open: {counted(len(found), 'critical check')} passed"
+        yield f"open: {counted(len(outcomes), 'critical check')} passed"
 
 
 def unasked(parts: Mapping[Split, Sequence[Row]]) -> Iterator[str]:
@@ -336,7 +340,7 @@ def template_notes(made: Curated, rows: Sequence[Row], most: int | None) -> Iter
 def common_template_notes(parts: Mapping[Split, Sequence[Row]]) -> Iterator[str]:
     """How many sealed items are of a template that very many rows have: those are not kin."""
     forms = {p: [template(r.prompt_text, names=False) for r in rows] for p, rows in parts.items()}
-    if both := [one for one in forms[Split.SEALED] if one and one in forms[Split.TRAIN]]:
+    if both := [form for form in forms[Split.SEALED] if form and form in forms[Split.TRAIN]]:
         yield (
             f"{counted(len(both), 'sealed item')} of {counted(len(set(both)), 'template')} differ"
             " from training rows in figures alone: so many rows are of one that its figures are"
@@ -365,12 +369,12 @@ def own_contacts(rows: Sequence[Row]) -> Contacts:
     phones: dict[str, str] = {}
     numbers, domains = set[tuple[str, str]](), set[tuple[str, str]]()
     for row in rows:
-        for one in find_personal_data(row.completion_text):
-            if one.kind is Kind.PHONE:
-                phones.setdefault(digits(one.text), one.text)
-                numbers.add((digits(one.text), row.group))
-            elif one.kind is Kind.EMAIL:
-                domains.add((domain(one.text), row.group))
+        for hit in find_personal_data(row.completion_text):
+            if hit.kind is Kind.PHONE:
+                phones.setdefault(digits(hit.text), hit.text)
+                numbers.add((digits(hit.text), row.group))
+            elif hit.kind is Kind.EMAIL:
+                domains.add((domain(hit.text), row.group))
     return Contacts(
         phones=tuple(phones[number] for number in several(numbers)),
         domains=tuple(name for name in several(domains) if name not in FREE_MAIL.split()),

@@ -81,12 +81,12 @@ def limits_of(
 
 def longest_with_room(counts: Sequence[TokenCount], length: int, prompt: int) -> int:
     """The most tokens, up to a length, that no prompt of a row with at most as many exceeds."""
-    found = 0
+    longest = 0
     for row in sorted(counts, key=lambda count: count.prompt + count.completion):
         if row.prompt > prompt or row.prompt + row.completion > length:
             break
-        found = row.prompt + row.completion
-    return found
+        longest = row.prompt + row.completion
+    return longest
 
 
 def percentile(values: Sequence[int]) -> int:
@@ -148,8 +148,8 @@ def run_lines(lengths: Mapping[Split, Sequence[TokenCount]], others: Others) -> 
     if not (here.trains and here.answers):
         needs = max(here.training.total, here.answering.total) / GB
         yield f"it needs {needs:.1f} GB of memory at its peak, of {here.memory / GB:.0f} GB here:"
-        for one in plan.lighter:
-            yield f"  {one.change}: {one.needs / GB:.1f} GB"
+        for option in plan.lighter:
+            yield f"  {option.change}: {option.needs / GB:.1f} GB"
 
 
 def sealed_lines(items: int) -> Iterator[str]:
@@ -234,13 +234,13 @@ def epochs_of(rows: int) -> int:
 def advice(rows: int, trained: int) -> list[str]:
     epochs = epochs_of(trained)
     times = {1: "once", 2: "twice", 3: "three times"}[epochs]
-    found = [f"each of the {trained:,} training rows is read {times} (training.sft.epochs)"]
+    lines = [f"each of the {trained:,} training rows is read {times} (training.sft.epochs)"]
     if rows < FEW:
-        found.append(
+        lines.append(
             f"{rows} rows are few. Look first at `few-shot`, which is the base with examples in "
             "its prompt: each run shows it, and fine-tuning may not beat it"
         )
-    return found
+    return lines
 
 
 def groups_in(rows: Sequence[Row]) -> float:
@@ -277,7 +277,12 @@ LEAST_WORDS = 5  # words of a prompt; of a shorter one, the answer is looked at 
 def is_english(rows: Iterable[Row]) -> bool:
     """Whether they are, or nearly half of them; what is too short to tell is taken for English."""
     frequent = frozenset(FREQUENT.split())
-    told = [word for row in rows if len(found := told_words(row)) >= LEAST_WORDS for word in found]
+    told = [
+        word
+        for row in rows
+        if len(row_words := told_words(row)) >= LEAST_WORDS
+        for word in row_words
+    ]
     return sum(word in frequent for word in told) >= SHARE * len(told)
 
 
@@ -291,17 +296,17 @@ def language_notes(rows: Iterable[Row], base: BaseChoice) -> list[str]:
     """What to name in place of the embedded models where the rows are not in English."""
     if is_english(rows):
         return []
-    found = [
+    notes = [
         "most rows seem not to be in English, the one language of the embedded embedder: name "
         "another in params.yaml, embedder.model and its revision, such as "
         "sentence-transformers/paraphrase-multilingual-MiniLM-L12-v2"
     ]
     if base.model == EMBEDDED:
-        found.append(
+        notes.append(
             "the embedded base reads English alone too: name another with --base and --revision, "
             "such as Qwen/Qwen2.5-0.5B-Instruct"
         )
-    return found
+    return notes
 
 
 # --- task proposal --------------------------------------------------------------------------------
@@ -366,7 +371,7 @@ def subjects(texts: Sequence[str], letters: int) -> list[str]:
         stems[stem(word)] += count
         form.setdefault(stem(word), word)
     least, most = max(2, LEAST_SHARE * len(texts)), TEMPLATE_SHARE * len(texts)
-    return [form[one] for one, count in stems.most_common() if least <= count <= most][:NAMED]
+    return [form[key] for key, count in stems.most_common() if least <= count <= most][:NAMED]
 
 
 def is_subject(word: str, letters: int) -> bool:

@@ -88,15 +88,15 @@ def take_in(paths: Sequence[Path], formats: Mapping[Path, Format] = NO_FORMATS) 
     Two of one name get two names. A link's file is copied, and what nobody may write can be
     written then.
     """
-    found = []
+    copies = []
     for path in paths:
         target = free_name(SOURCES / path.name)
         for file in documents_in(path) if formats.get(path) == "documents" else files_of(path):
             copy = target / file.relative_to(path) if path.is_dir() else target
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, copy)
-        found.append(target)
-    return found
+        copies.append(target)
+    return copies
 
 
 def free_name(path: Path) -> Path:
@@ -165,8 +165,8 @@ def call(command: Sequence[str]) -> None:
     environment = {**os.environ, "DVC_NO_ANALYTICS": "1"}
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     if done.returncode:
-        said = (done.stderr or done.stdout).strip().splitlines() or ["nothing was said"]
-        raise IncumbentError(f"`{' '.join(command)}` failed, so nothing was made: {said[-1]}")
+        lines = (done.stderr or done.stdout).strip().splitlines() or ["nothing was said"]
+        raise IncumbentError(f"`{' '.join(command)}` failed, so nothing was made: {lines[-1]}")
 
 
 # --- settings file --------------------------------------------------------------------------------
@@ -222,10 +222,10 @@ def render(name: str, **values: Any) -> str:
 
 def as_yaml(columns: Columns | ExportFields) -> str:
     """Only what differs from the defaults, a name alone where a list would hold just that."""
-    said = columns.model_dump(mode="json", exclude_defaults=True)
+    fields = columns.model_dump(mode="json", exclude_defaults=True)
     short = {
         key: value[0] if isinstance(value, list) and len(value) == 1 else value
-        for key, value in said.items()
+        for key, value in fields.items()
     }
     return yaml.safe_dump(short, allow_unicode=True, sort_keys=False, width=1000).rstrip()
 

@@ -163,7 +163,7 @@ class OwnFile:
     @property
     def begins(self) -> str:
         """How its first text begins, for a message."""
-        texts = [one.made.text for one in self.reads if isinstance(one.made, Document)]
+        texts = [read.made.text for read in self.reads if isinstance(read.made, Document)]
         return f' ("{one_line(texts[0])[:SHOWN].rstrip()}…")' if texts else ""
 
     @property
@@ -178,9 +178,9 @@ class OwnFile:
         """What was made of it, in words."""
         kinds = {PreferencePair: "preference pair", RatedAnswer: "rated answer"}
         kinds |= {Row: "row", Document: "passage"}
-        found = Counter(kinds[type(one.made)] for one in self.reads if one.made is not None)
-        lost = Counter(one.origin.why for one in self.reads if one.made is None)
-        told = [counted(count, noun) for noun, count in found.items()]
+        counts = Counter(kinds[type(read.made)] for read in self.reads if read.made is not None)
+        lost = Counter(read.origin.why for read in self.reads if read.made is None)
+        told = [counted(count, noun) for noun, count in counts.items()]
         told += [f"{count:,} {why}" for why, count in lost.most_common()]
         title = EXPORTS[self.format].title if self.format in EXPORTS else self.format
         return f"{self.path}: {title}, {', '.join(told) or 'nothing that can be read'}"
@@ -204,12 +204,12 @@ class OwnFiles:
 def look_at(files: Sequence[Path], how: HowRead) -> OwnFiles:
     """What the files hold. Raises InputError for unreadable files, unclear columns, no rows."""
     export = how.export if len(files) == 1 else ExportFields()
-    found = [own_file(file, how, export) for file in files]
-    tables = [table for file in found for table in file.tables]
-    if not tables and all(file.format in RAW_TEXT for file in found):
-        first = found[0]
+    sources = [own_file(file, how, export) for file in files]
+    tables = [table for file in sources for table in file.tables]
+    if not tables and all(file.format in RAW_TEXT for file in sources):
+        first = sources[0]
         raise InputError(BESIDE.format(first.begins, first.path), file=first.path)
-    return OwnFiles(found, guess(tables, how, passages=True) if tables else None)
+    return OwnFiles(sources, guess(tables, how, passages=True) if tables else None)
 
 
 def own_file(path: Path, how: HowRead, export: ExportFields) -> OwnFile:
@@ -230,8 +230,8 @@ def format_of(path: Path, how: HowRead) -> Format:
     form = guess_format(path, how.encoding)
     if form == TRAFFIC:
         raise InputError(OTHERWISE.format("a traffic log", path), file=path)
-    found: Format = form  # type: ignore[assignment]  # all others are
-    return "table" if how.columns and found in NAMED else found
+    own_format: Format = form  # type: ignore[assignment]  # all others are
+    return "table" if how.columns and own_format in NAMED else own_format
 
 
 # --- base choice ----------------------------------------------------------------------------------

@@ -29,8 +29,8 @@ def mirror(*numbers: int | None) -> None:
         say(f"no tracker was told: {error}")
         return
     deadline = monotonic() + WAIT
-    for one in telling:
-        say(one.outcome(deadline))
+    for report in telling:
+        say(report.outcome(deadline))
 
 
 class Telling:

@@ -32,8 +32,8 @@ def curves_of(version: AdapterVersion) -> dict[str, tuple[CurvePoint, ...]]:
     """Each measure by step, such as `sft/loss`; none of another adapter. Raises InputError."""
     if not ADAPTER.exists() or Adapter.read(ADAPTER).files != version.adapter.files:
         return {}
-    found = {f"{step}/{name}": points for step in STEPS for name, points in curves(step_of(step))}
-    return {name: points for name, points in found.items() if points}
+    every = {f"{step}/{name}": points for step in STEPS for name, points in curves(step_of(step))}
+    return {name: points for name, points in every.items() if points}
 
 
 def curves(step: Path) -> Iterator[tuple[str, tuple[CurvePoint, ...]]]:
@@ -100,12 +100,12 @@ def mirrored(registry: RegistryReader, number: int) -> MirroredVersion:
 
 def first_event(registry: RegistryReader) -> Digest:
     with registry.engine.connect() as connection:
-        found = digest_at(connection, 1)
-    if found is None:
+        digest = digest_at(connection, 1)
+    if digest is None:
         raise IncumbentError(
             "the registry lacks its first event; `incumbent registry verify` tells more"
         )
-    return found
+    return digest
 
 
 def stage_of(registry: RegistryReader, lineage: Lineage) -> str:
@@ -125,18 +125,18 @@ def stage_of(registry: RegistryReader, lineage: Lineage) -> str:
 
 def settings_of(lineage: Lineage) -> dict[str, str]:
     adapter = lineage.version.adapter
-    found: dict[str, object] = {
+    settings: dict[str, object] = {
         "base": adapter.base.name,
         "base.revision": adapter.base.revision,
         "parent": lineage.parent,
         "numerics": adapter.numerics,
     }
-    return {name: str(value) for name, value in found.items() if value} | lineage.recipe
+    return {name: str(value) for name, value in settings.items() if value} | lineage.recipe
 
 
 def tags_of(lineage: Lineage) -> dict[str, str]:
     adapter, decision = lineage.version.adapter, lineage.decision
-    found: dict[str, object] = {
+    tags: dict[str, object] = {
         "adapter": adapter.files,
         "base_weights": adapter.base.weights,
         "dataset": adapter.dataset,
@@ -144,7 +144,7 @@ def tags_of(lineage: Lineage) -> dict[str, str]:
         "git_commit": lineage.provenance and lineage.provenance.commit,
     }
     if decision:
-        found |= {
+        tags |= {
             "verdict": decision.verdict.value,
             "opponent": name_of(lineage.opponent),
             "look": decision.opening,
@@ -153,7 +153,7 @@ def tags_of(lineage: Lineage) -> dict[str, str]:
             "evidence": decision.evidence,
             "policy": decision.policy,
         }
-    return {name: str(value) for name, value in found.items() if value is not None}
+    return {name: str(value) for name, value in tags.items() if value is not None}
 
 
 def summary_of(lineage: Lineage) -> str:
@@ -177,12 +177,12 @@ def scores_of(lineage: Lineage) -> Iterator[tuple[str, float]]:
 
 def scores(part: str, measured: Measured, bounds: dict[str, Bound]) -> Iterator[tuple[str, float]]:
     """The version's own score of a metric, and what it is held against."""
-    for metric, found in measured.items():
+    for metric, measurement in measured.items():
         name = f"{part}/{metric}"
-        yield name, found.own_score
-        if found.champion_mean is not None:
-            yield f"{name}.champion", found.champion_mean
-        yield f"{name}.difference", found.diff
+        yield name, measurement.own_score
+        if measurement.champion_mean is not None:
+            yield f"{name}.champion", measurement.champion_mean
+        yield f"{name}.difference", measurement.diff
         if bound := bounds.get(metric):
             yield f"{name}.lower_bound", bound.lower
             yield f"{name}.upper_bound", bound.upper

@@ -47,8 +47,8 @@ def tell_mlflow(version: MirroredVersion, page: str | None) -> str:
 
     client = MlflowClient()
     experiment = experiment_of(client, version.family)
-    found = client.search_runs([experiment], f"tags.`{KEY}` = '{version.key}'", max_results=1)
-    run = (found[0] if found else None) or begin_run(client, experiment, version)
+    runs = client.search_runs([experiment], f"tags.`{KEY}` = '{version.key}'", max_results=1)
+    run = (runs[0] if runs else None) or begin_run(client, experiment, version)
     tell_settings(client, run, version)
     told = [*curve_points(version), *changed_scores(run, version)]
     for some in batches(told, METRICS):

@@ -224,18 +224,18 @@ class Lighter:
 
 def lighter(setup: Setup) -> list[Lighter]:
     """What to change where training or answering does not fit; nothing where both do."""
-    found = []
+    options = []
     if not trains(setup):
         changes = list(training_changes(setup))
         if len(changes) > 1:
             changes.append(("all of these", lambda it: reduce(applied, changes[:-1], it)))
         peaks = [(words, training_peak(change(setup))) for words, change in changes]
-        found += [Lighter(words, peak.total, peak.fits(setup.on.memory)) for words, peak in peaks]
+        options += [Lighter(words, peak.total, peak.fits(setup.on.memory)) for words, peak in peaks]
     if not answers(setup) and setup.settings.decoding.batch_size > 1:
         peak = answering_peak(setup.answering_in_batches_of(1))
         fits = peak.fits(setup.on.memory)
-        found.append(Lighter("evaluation.decoding.batch_size: 1", peak.total, fits))
-    return found
+        options.append(Lighter("evaluation.decoding.batch_size: 1", peak.total, fits))
+    return options
 
 
 def training_changes(setup: Setup) -> Iterator[Change]:
@@ -292,9 +292,9 @@ def lay(wanted: Setup, group: MachineGroup) -> Setup:
 
 def refusal(wanted: Setup, setup: Setup, group: MachineGroup) -> str:
     needs, has = training_peak(setup).total / GB, group.machine.gigabytes
-    larger = [str(one) for one in least_that_would(wanted, group)]
-    would = [f"with {one.change}" for one in lighter(setup) if one.fits][:1]
-    would += [f"on {one}, the least that would" for one in larger]
+    larger = [str(other) for other in least_that_would(wanted, group)]
+    would = [f"with {option.change}" for option in lighter(setup) if option.fits][:1]
+    would += [f"on {other}, the least that would" for other in larger]
     return (
         f"{wanted.settings.base.model} does not train on {group}: it takes {needs:.0f} of {has} GB "
         f"on each, of which a tenth stays free; {'it would ' if would else 'nothing here would'}"
@@ -306,6 +306,6 @@ def least_that_would(wanted: Setup, group: MachineGroup) -> list[MachineGroup]:
     """As few more of the same kind as do, and the group of another kind with least memory."""
     same = [MachineGroup(group.machine, count) for count in SOLD if count > group.count]
     others = [MachineGroup(gpu, n) for gpu in GPUS if gpu != group.machine for n in SOLD]
-    others.sort(key=lambda one: (one.machine.gigabytes * one.count, one.count))
+    others.sort(key=lambda other: (other.machine.gigabytes * other.count, other.count))
     fitting = (next((g for g in many if trains(lay(wanted, g))), None) for many in (same, others))
-    return [one for one in fitting if one]
+    return [least for least in fitting if least]

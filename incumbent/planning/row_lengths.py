@@ -74,13 +74,13 @@ def in_sources(curate: CurateParams) -> RowLengths | None:
         sources = load(CollectParams).sources
         if not all(isinstance(source, FileSource) for source in sources):
             return None
-        found = collect(sources)
+        collected = collect(sources)
     except InputError:
         return None
     return RowLengths(
-        dealt(list(found.rows.values()), curate),
+        dealt(list(collected.rows.values()), curate),
         token_estimate_note("of the text, not yet split"),
-        Beside(tuple(found.documents.values()), tuple(found.preferences.values())),
+        Beside(tuple(collected.documents.values()), tuple(collected.preferences.values())),
     )
 
 
@@ -160,8 +160,8 @@ class RunSettings(Record):
     policy: Policy = Policy()
 
     def step(self, name: StepName) -> StepParams:
-        found: StepParams = getattr(self, name)
-        return found
+        params: StepParams = getattr(self, name)
+        return params
 
     @property
     def taken(self) -> tuple[StepName, ...]:

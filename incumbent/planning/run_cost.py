@@ -115,7 +115,7 @@ def run_minutes(setup: Setup, speed: Speed | None) -> Minutes | None:
         return None
     settings, shape = setup.settings, setup.shape
     batch, r = settings.decoding.batch_size, settings.adapter.r
-    answers = sum(answer_seconds(shape, speed, one, batch, r) for one in work.answering)
+    answers = sum(answer_seconds(shape, speed, part, batch, r) for part in work.answering)
     return Minutes(
         steps={name: step_minutes(setup, speed, name) for name in work.steps},
         answer=answers / 60,

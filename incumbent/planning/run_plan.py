@@ -179,8 +179,8 @@ class ExpectedGain:
     @property
     def design(self) -> float:
         """The design effect: how much less the items say for being in clusters."""
-        own = self.own
-        return own.n * (own.se / own.sd) ** 2 if own and own.sd else 1.0
+        scores = self.own
+        return scores.n * (scores.se / scores.sd) ** 2 if scores and scores.sd else 1.0
 
     @property
     def spread(self) -> float | None:
@@ -195,8 +195,8 @@ class ExpectedGain:
         if self.beyond <= 0:
             return f"{self.metric}: such a gain is within the policy's margin, and never wins"
         measured = self.own.sd if self.own else None
-        said = sealed_power_line(items, self.beyond, self.metric, alpha, measured, self.design)
-        return said or f"{self.metric}: how far items differ in it is not known before a first run"
+        line = sealed_power_line(items, self.beyond, self.metric, alpha, measured, self.design)
+        return line or f"{self.metric}: how far items differ in it is not known before a first run"
 
 
 def sealed_set_lines(items: int, policy: Policy, effect: float | None = None) -> Iterator[str]:
@@ -214,10 +214,10 @@ def sealed_set_lines(items: int, policy: Policy, effect: float | None = None) ->
         for m in policy.gating
         if not rated_by_people(m)  # of which dev tells nothing
     ]
-    for one in gains:
-        yield one.summary(items, alpha)
-    chances = [one.chance(items, alpha) for one in gains if one.beyond > 0]
-    known = [found for found in chances if found is not None]
+    for expected in gains:
+        yield expected.summary(items, alpha)
+    chances = [metric_gain.chance(items, alpha) for metric_gain in gains if metric_gain.beyond > 0]
+    known = [power for power in chances if power is not None]
     if len(known) == len(gains) > 1 and (all_win := chance_of_all(known)) >= LEAST_SAID:
         yield f"all of them win, as a promotion needs, in {percent(all_win)} of cases at least"
 
@@ -229,12 +229,12 @@ def refuse_powerless(items: int, policy: Policy) -> None:
     measured, alpha = dev_measured(), alpha_at(policy.alpha, 1)
     for metric in policy.gating:
         gain = ExpectedGain(metric, policy.effect - policy.threshold(metric), measured.get(metric))
-        found = gain.chance(items, alpha)
-        if gain.spread and found is not None and found < policy.power:
+        power = gain.chance(items, alpha)
+        if gain.spread and power is not None and power < policy.power:
             least = detectable(items, gain.spread, alpha, policy.power, gain.design)
             asked = percent(policy.power).removeprefix("about ")
             raise InputError(
-                f"{items} fresh items find {policy.effect:+g} in {metric} in {percent(found)} of "
+                f"{items} fresh items find {policy.effect:+g} in {metric} in {percent(power)} of "
                 f"cases, and {asked} are asked: add rows to curation.collect.sources and raise "
                 "curation.curate.sealed, or say in evaluation.policy.effect what gain is worth "
                 f"waiting for (so many items find {policy.threshold(metric) + least:+.2g})"

@@ -59,10 +59,10 @@ def copy_project(provenance: Provenance, folder: Path) -> Path:
 def own_settings(params: Path) -> None:
     """Give it a registry and checkpoints of its own, so that it trains again."""
     text = params.read_bytes().decode()
-    found: dict[str, Any] = yaml.safe_load(text) or {}
-    family = (found.get("registry") or {}).get("family")
+    settings: dict[str, Any] = yaml.safe_load(text) or {}
+    family = (settings.get("registry") or {}).get("family")
     text = with_value(text, ["registry"], {"family": family} if family else {})
-    limits = (found.get("training") or {}).get("limits") or {}
+    limits = (settings.get("training") or {}).get("limits") or {}
     if limits.get("checkpoints"):
         text = with_value(text, ["training", "limits", "checkpoints"], None)
     write_bytes(params, text.encode())
@@ -167,18 +167,18 @@ def configure(original: Path, copy: Path, *, with_remotes: bool) -> str | None:
         raise IncumbentError("the project at that commit is none of DVC's: it has no .dvc folder")
     cache = config.get("cache", "dir", fallback="cache")
     default = config.get("core", "remote", fallback=None)
-    own = ConfigParser(interpolation=None)
-    own["cache"] = {"dir": str((target / ".dvc" / "cache").resolve())}
+    local = ConfigParser(interpolation=None)
+    local["cache"] = {"dir": str((target / ".dvc" / "cache").resolve())}
     if with_remotes:
         for name, url in remotes_of(config, source).items():
             keys = next(config[key] for key in config.sections() if f'"{name}"' in key)
-            own[section_of(name)] = {**keys, "url": url}
-        own[section_of(PLACE)] = {"url": str((source / ".dvc" / cache).resolve())}
-        own["core"] = {"remote": default} if default else {}
+            local[section_of(name)] = {**keys, "url": url}
+        local[section_of(PLACE)] = {"url": str((source / ".dvc" / cache).resolve())}
+        local["core"] = {"remote": default} if default else {}
     path = target / ".dvc" / "config.local"
     with path.open("w") as stream:
         path.chmod(0o600)
-        own.write(stream)
+        local.write(stream)
     return default
 
 
@@ -218,11 +218,11 @@ def seat(
     adapter = version.adapter.model_copy(update={"index": None})
     with (
         TemporaryDirectory(dir=project / STATE) as aside,
-        Registry(project / STATE / "registry", version.family) as own,
+        Registry(project / STATE / "registry", version.family) as target,
     ):
         registry.artifacts.copy(version.adapter.files, Path(aside))
-        number = own.submit(adapter, Path(aside), WHY, *lineage).number
-        own.promote(number, WHY, force=True)
+        number = target.submit(adapter, Path(aside), WHY, *lineage).number
+        target.promote(number, WHY, force=True)
 
 
 # --- reproducible version -------------------------------------------------------------------------
@@ -242,10 +242,10 @@ def reproducible(registry: RegistryReader, number: int) -> ReproducibleVersion:
         raise InputError(f"{version.label} was deleted: nothing is left to hold a new one against")
     if version.adapter.bare:
         raise InputError(f"{version.label} is {version.adapter}: nothing was trained for it")
-    found = json.loads(registry.artifacts.get(version.adapter.dataset))
-    if found.get("kind") == "imported":
+    dataset = json.loads(registry.artifacts.get(version.adapter.dataset))
+    if dataset.get("kind") == "imported":
         raise InputError(f"{version.label} was made elsewhere: it was handed in as an adapter")
-    if found.get("kind") == "merged":
+    if dataset.get("kind") == "merged":
         again = "`incumbent search merge` merges the same parents to the same bytes"
         raise InputError(f"{version.label} was merged, and not trained: {again}")
     # The copy's registry has one version, and the teacher would be a second one.
@@ -266,8 +266,8 @@ def refuse_absent(version: AdapterVersion, provenance: Provenance) -> None:
     try:
         git("cat-file", "-e", f"{commit}^{{commit}}")
     except GitError:
-        plain, own = tag_names(version.family, version.number, commit)
-        tag = own if commit_of(plain) else plain  # that name is another commit's here
+        plain, with_commit = tag_names(version.family, version.number, commit)
+        tag = with_commit if commit_of(plain) else plain  # that name is another commit's here
         remote = "origin" if git_remote() else "REMOTE"
         where = f" ({provenance.remote})" if provenance.remote else ""
         raise IncumbentError(

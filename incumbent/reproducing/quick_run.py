@@ -107,17 +107,17 @@ def compare_with_champion() -> QuickComparison:
     if len(set(groups)) < FEWEST:
         raise NotComparedError("too few dev items that the champion has not learnt")
     aside = Aside(bare_base(), Numerics.read(NUMERICS), FRESH)
-    own, before = (
+    now, before = (
         losses(items, aside, train_aside(side.rows, aside, side.at(SHARE * theirs.passes)))
         for side in (ours, theirs)
     )
     return QuickComparison(
         champion=theirs.label,
-        recipe=fmean(own),
+        recipe=fmean(now),
         of_champion=fmean(before),
         items=len(items),
         clusters=len(set(groups)),
-        over=better_by(own, before, groups),
+        over=better_by(now, before, groups),
     )
 
 
@@ -125,10 +125,10 @@ def better_by(
     own: Sequence[float], before: Sequence[float], groups: Sequence[str]
 ) -> DifferenceOnDev:
     """How much smaller our losses of dev items are than the champion's, were other seeds taken."""
-    found = paired(np.array(before) - np.array(own), groups)
-    se = hypot(found.se, sqrt(2) * SEEDS * fmean(before))
-    low, high = bounds(found.diff, se, found.df, ALPHA)
-    return DifferenceOnDev(diff=found.diff, low=low, high=high)
+    difference = paired(np.array(before) - np.array(own), groups)
+    se = hypot(difference.se, sqrt(2) * SEEDS * fmean(before))
+    low, high = bounds(difference.diff, se, difference.df, ALPHA)
+    return DifferenceOnDev(diff=difference.diff, low=low, high=high)
 
 
 def champions_side(registry: RegistryReader) -> QuickSide:
@@ -157,7 +157,7 @@ def rows_before(registry: RegistryReader, champion: AdapterVersion) -> Sequence[
     """The training rows that it was curated with, out of DVC's cache."""
     dataset = dataset_of(registry, champion.adapter.dataset)
     if dataset and (revision := dataset.dvc_revision):
-        with fetched_rows([revision], HERE) as found:
-            if found.digest(revision) == dataset.rows:
-                return Row.read_lines(found.folder / revision / rows_of(Split.TRAIN).name)
+        with fetched_rows([revision], HERE) as stored:
+            if stored.digest(revision) == dataset.rows:
+                return Row.read_lines(stored.folder / revision / rows_of(Split.TRAIN).name)
     raise NotComparedError(f"the rows of {champion.label} are not in DVC's cache")

@@ -100,17 +100,17 @@ class DevDifference(Record):
 
 
 def dev_differences(measured: Measured) -> Iterator[DevDifference]:
-    for metric, found in measured.items():
-        sign = -1 if found.better == "less" else 1  # there, evidence is champion − challenger
-        lower, upper = sorted(sign * end for end in bounds_of(found))
+    for metric, measurement in measured.items():
+        sign = -1 if measurement.better == "less" else 1  # there, evidence is champion − challenger
+        lower, upper = sorted(sign * end for end in bounds_of(measurement))
         yield DevDifference(
             metric=metric,
-            original=found.champion_mean,
-            reproduced=found.challenger_mean,
-            difference=sign * found.diff,
+            original=measurement.champion_mean,
+            reproduced=measurement.challenger_mean,
+            difference=sign * measurement.diff,
             interval=(lower, upper),
-            p=two_sided(found),
-            items=found.n,
+            p=two_sided(measurement),
+            items=measurement.n,
         )
 
 
@@ -129,8 +129,8 @@ def two_sided(found: MetricEvidence) -> float:
 
 def beyond_chance(found: Sequence[DevDifference]) -> list[str]:
     """The metrics in which they differ by more than chance; Holm's procedure over all of them."""
-    adjusted = holm([one.p for one in found])
-    return [one.metric for one, p in zip(found, adjusted, strict=True) if p <= ALPHA]
+    adjusted = holm([difference.p for difference in found])
+    return [difference.metric for difference, p in zip(found, adjusted, strict=True) if p <= ALPHA]
 
 
 # --- reproduction ---------------------------------------------------------------------------------
@@ -196,7 +196,7 @@ def held_against(
 ) -> Reproduction:
     """The adapter that was trained in a copy beside the version's own."""
     made = Adapter.read(project / ADAPTER)
-    found = Reproduction(
+    reproduction = Reproduction(
         version=wanted.version.label,
         commit=wanted.provenance.commit,
         original=wanted.version.adapter.files,
@@ -208,10 +208,10 @@ def held_against(
         dev=(),
         beyond_chance=(),
     )
-    if set(found.files) == {RECIPE}:
+    if set(reproduction.files) == {RECIPE}:
         same = f"its weights have the same bytes, and {RECIPE} alone has others"
-        return found.model_copy(update={"not_compared": same})
-    return found if found.same else with_dev(registry, wanted, found, project)
+        return reproduction.model_copy(update={"not_compared": same})
+    return reproduction if reproduction.same else with_dev(registry, wanted, reproduction, project)
 
 
 def train(project: Path, threads: int | None) -> float:
@@ -279,9 +279,9 @@ def kept_code(project: Path) -> dict[str, Code] | None:
     listed = cached(project, checksum) if checksum else None
     if listed is None or not listed.exists():
         return None
-    found = {}
+    codes = {}
     for entry in json.loads(listed.read_bytes()):
         file = cached(project, entry["md5"])
         if file.exists():
-            found[Path(entry["relpath"]).stem] = Code.read(file)
-    return found
+            codes[Path(entry["relpath"]).stem] = Code.read(file)
+    return codes

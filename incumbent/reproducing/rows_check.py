@@ -58,14 +58,14 @@ def check_rows(reader: RegistryReader, number: int | None = None) -> list[Versio
     Raises InputError where there is no such version, DvcError where the remote cannot be asked.
     """
     versions = [living(reader, number)] if number else reader.versions()
-    datasets = {one.number: dataset_of(reader, one.adapter.dataset) for one in versions}
+    datasets = {version.number: dataset_of(reader, version.adapter.dataset) for version in versions}
     wanted = {d.dvc_revision: d.rows for d in datasets.values() if d and d.dvc_revision}
     remote = default_remote()
     shared = look(wanted, remote.name) if remote else NOWHERE
-    own = look({r: digest for r, digest in wanted.items() if r not in shared.whole}, HERE)
+    local = look({r: digest for r, digest in wanted.items() if r not in shared.whole}, HERE)
     erasures = [event.told(RowErasure) for event in reader.history(kind="erase")]
     return [
-        VersionRows(version, dataset, where(version, dataset, shared, own, erasures))
+        VersionRows(version, dataset, where(version, dataset, shared, local, erasures))
         for version in versions
         for dataset in (datasets[version.number],)
     ]
@@ -102,8 +102,8 @@ def where(
         return RowsLocation.CACHE
     gone = nowhere(dataset.dvc_revision, (shared, own))
     erased = any(
-        version.number in one.versions or (gone and gone.issubset(one.files or ()))
-        for one in erasures
+        version.number in erasure.versions or (gone and gone.issubset(erasure.files or ()))
+        for erasure in erasures
     )
     return RowsLocation.ERASED if erased else RowsLocation.LOST
 
@@ -142,7 +142,7 @@ class FetchedRows:
         listed = self.cached(revision)
         if not listed.exists():
             return None
-        files = {one["md5"] for one in json.loads(listed.read_bytes())}
+        files = {entry["md5"] for entry in json.loads(listed.read_bytes())}
         return frozenset(md5 for md5 in files if not self.cached(md5).exists())
 
     def cached(self, md5: str) -> Path:
@@ -156,11 +156,11 @@ class Remote(NamedTuple):
 
 def default_remote() -> Remote | None:
     """Where the project's rows are sent, if there is such a place."""
-    found = settings()
-    name = found["core"].get("remote")
-    if name is None or name not in found["remote"]:
+    config = settings()
+    name = config["core"].get("remote")
+    if name is None or name not in config["remote"]:
         return None
-    return Remote(name, without_secrets(found["remote"][name]["url"]))
+    return Remote(name, without_secrets(config["remote"][name]["url"]))
 
 
 @contextmanager
@@ -197,10 +197,10 @@ def lay_out(folder: Path) -> None:
     project = settings()
     cache = project["cache"].get("dir") or str(root() / "cache")
     (folder / ".dvc").mkdir(mode=0o700)
-    with Config(dvc_dir=str(folder / ".dvc")).edit() as own:
-        own["core"] = {"no_scm": True, "analytics": False}
-        own["cache"] = {"type": "reflink,hardlink,copy"}
-        own["remote"] = {**project["remote"], HERE: {"url": cache}}
+    with Config(dvc_dir=str(folder / ".dvc")).edit() as config:
+        config["core"] = {"no_scm": True, "analytics": False}
+        config["cache"] = {"type": "reflink,hardlink,copy"}
+        config["remote"] = {**project["remote"], HERE: {"url": cache}}
 
 
 def settings() -> dict[str, dict[str, Any]]:
@@ -212,10 +212,10 @@ def settings() -> dict[str, dict[str, Any]]:
 
 def root() -> Path:
     """The root of DVC's own files. Raises InputError where it tracks nothing."""
-    found = dvc_root(Path())
-    if found is None:
+    folder = dvc_root(Path())
+    if folder is None:
         raise InputError("DVC tracks nothing here, so no version's rows can be fetched: `dvc init`")
-    return found / ".dvc"
+    return folder / ".dvc"
 
 
 # --- push version ---------------------------------------------------------------------------------

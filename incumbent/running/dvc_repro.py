@@ -153,9 +153,9 @@ def locked_elsewhere() -> str | None:
     """Where the lock was made, if this code makes other files there: answers and adapters depend on
     the kind of machine, and rows of installed packages on Python's version.
     """
-    own, numerics = choose_numerics(), locked_md5(LOCK, "base", NUMERICS)
-    if numerics not in (None, md5_of_record(own)):
-        return f"on another kind of machine than this one ({own})"
+    here, numerics = choose_numerics(), locked_md5(LOCK, "base", NUMERICS)
+    if numerics not in (None, md5_of_record(here)):
+        return f"on another kind of machine than this one ({here})"
     # Imported here because reading all imports takes a library that no other verb needs.
     from incumbent.code import PYTHON, PYTHONS, Imports, code_of
 
@@ -197,8 +197,8 @@ class RunFailedError(IncumbentError):
 
 def failure(output: DvcOutput) -> IncumbentError:
     """What to raise after a run that failed."""
-    stage, said = output.screen.running, "\n".join(output.error)
-    exited = EXITED.search(said)
+    stage, errors = output.screen.running, "\n".join(output.error)
+    exited = EXITED.search(errors)
     if stage is None or not (exited or stage.exit_code):
         return IncumbentError(f"{complaint_of_dvc(output)}\n{see_log()}")
     code = int(exited[1]) if exited else stage.exit_code or 1
@@ -224,9 +224,9 @@ def ended(stage: str, words: Sequence[str], code: int) -> str:
 def complaint_of_dvc(output: DvcOutput) -> str:
     stage = output.screen.running
     words = output.error or output.others or (stage.words if stage else ())
-    said = "\n".join(list(words)[-SHOWN:]).strip()
-    advice = next((what for complaint, what in ADVICE.items() if complaint in said), "")
-    return "\n".join(filter(None, [f"dvc: {said}", advice]))
+    text = "\n".join(list(words)[-SHOWN:]).strip()
+    advice = next((what for complaint, what in ADVICE.items() if complaint in text), "")
+    return "\n".join(filter(None, [f"dvc: {text}", advice]))
 
 
 def see_log() -> str:
@@ -316,7 +316,7 @@ def refuse_wrong_settings() -> None:
 def refuse_unknown_guards(policy: Policy, asked: Mapping[str, Mapping[str, object]]) -> None:
     """Raise InputError where the policy guards what no suite that is on will have."""
     for suite, guards in (policy.suites or {}).items():
-        known = [one.name for one in (*SUITES, MEMORISATION)]
+        known = [entry.name for entry in (*SUITES, MEMORISATION)]
         if suite not in known:
             there_are = ", ".join(known)
             raise misfit(f"a policy guards no suite {suite!r}; there are {there_are}", "suites")
@@ -340,7 +340,7 @@ def refuse_unknown_metrics(
 
     With a scorer that is not ours nothing is said: what it gives is known when it has run.
     """
-    given = [name for at, one in enumerate(scoring.metrics) for name in metrics_of(one, at)]
+    given = [name for at, choice in enumerate(scoring.metrics) for name in metrics_of(choice, at)]
     if any(":" in choice.metric for choice in scoring.metrics):
         return
     given += [rubric.name for rubric in preference.rubrics or ()]

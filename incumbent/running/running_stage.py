@@ -86,8 +86,8 @@ class RunningStage:
     @property
     def outcome(self) -> list[str]:
         """What came out: what the stage printed last, or its bars; one line of foreign programs."""
-        said = SAID if self.exit_code is not None else 1
-        return list(self.results)[-said:] or [self.counted or "done"]
+        count = SAID if self.exit_code is not None else 1
+        return list(self.results)[-count:] or [self.counted or "done"]
 
     @property
     def counted(self) -> str:

@@ -98,7 +98,7 @@ class RankingSetup:
 
 def comparable(scorers: Sequence[Scorer]) -> dict[str, Better]:
     """The metrics that have a better way, also between two tokenizers."""
-    per_token = {name for one in scorers for name in getattr(one.metric, "per_token", ())}
+    per_token = {name for scorer in scorers for name in getattr(scorer.metric, "per_token", ())}
     return {
         name: way
         for name, way in directions(scorers).items()
@@ -116,13 +116,13 @@ def rank(candidates: Sequence[Candidate], question: RankingSetup) -> BaseRanking
 
     Raises IncumbentError where none could be asked.
     """
-    found = [ask_base(candidate, question) for candidate in candidates]
-    answered = [(base, values) for base, values in found if values]
+    asked = [ask_base(candidate, question) for candidate in candidates]
+    answered = [(base, values) for base, values in asked if values]
     if not answered:
-        reasons = "; ".join(f"{base.name}: {base.problem}" for base, _ in found)
+        reasons = "; ".join(f"{base.name}: {base.problem}" for base, _ in asked)
         raise IncumbentError(f"none of these bases could be asked: {reasons}")
     first, values = answered[0]
-    bases = [with_differences(base, own, values, question) for base, own in found]
+    bases = [with_differences(base, other, values, question) for base, other in asked]
     return BaseRanking(
         bases=tuple(ranked(bases, question.by, question.better[question.by])),
         first=first.name,
@@ -156,7 +156,7 @@ def ask_base(candidate: Candidate, question: RankingSetup) -> tuple[RankedBase, 
 
 def unmeasured_base(candidate: Candidate, question: RankingSetup) -> RankedBase:
     """What is known of a base before it is loaded."""
-    found = None if candidate.pin is None else pace(question.numerics, candidate.choice)
+    speed = None if candidate.pin is None else pace(question.numerics, candidate.choice)
     return RankedBase(
         name=candidate.name,
         model=candidate.choice.model,
@@ -166,24 +166,24 @@ def unmeasured_base(candidate: Candidate, question: RankingSetup) -> RankedBase:
         problem=candidate.problem,
         bare=None,
         few_shot=None,
-        training=training_cost(found, question) if found else None,
+        training=training_cost(speed, question) if speed else None,
     )
 
 
 def prompts(base: RankedBase, question: RankingSetup) -> list[tuple[str, Sequence[Row]]]:
-    found: list[tuple[str, Sequence[Row]]] = [(base.name, question.items)]
+    pairs: list[tuple[str, Sequence[Row]]] = [(base.name, question.items)]
     if question.shots:
         shown = f"{base.name} with {question.shots} examples"
         template = load(BaseChoice).evidence_template
-        found.append((shown, prompted(question.items, question.shots, template)))
-    return found
+        pairs.append((shown, prompted(question.items, question.shots, template)))
+    return pairs
 
 
 def way(
     system: Respondent, label: str, rows: Sequence[Row], question: RankingSetup
 ) -> tuple[BaseScores, Values]:
     answers = system.answers(rows, label)
-    scorers = [one for one in question.scorers if one.can_read(answers)]
+    scorers = [scorer for scorer in question.scorers if scorer.can_read(answers)]
     scores = score(scorers, question.items, answers)
     values = {name: scores.values[name] for name in question.better if name in scores.values}
     taken = system.seconds(rows)
@@ -193,7 +193,7 @@ def way(
         answer=fmean(answer.tokens for answer in answers),
     )
     asked = BaseScores(
-        scores={name: fmean(own) for name, own in values.items()},
+        scores={name: fmean(per_item) for name, per_item in values.items()},
         against_first={},
         prompt=used.prompt,
         answer=used.answer,
@@ -210,9 +210,11 @@ def with_differences(
     if own is first:
         return base
     changed = {}
-    for name, one, before, after in zip(("bare", "few_shot"), base.asked, first, own, strict=False):
-        found = against(before, after, question.groups, question.better, question.policy.alpha)
-        changed[name] = one.model_copy(update={"against_first": found})
+    for name, scores, before, after in zip(
+        ("bare", "few_shot"), base.asked, first, own, strict=False
+    ):
+        difference = against(before, after, question.groups, question.better, question.policy.alpha)
+        changed[name] = scores.model_copy(update={"against_first": difference})
     return base.model_copy(update=changed)
 
 
@@ -267,14 +269,14 @@ def training_cost(found: Pace, question: RankingSetup) -> TrainingCost:
 def expected(candidates: Sequence[Candidate], question: RankingSetup) -> float | None:
     """Minutes of all answers; None where a base is of a kind that nothing is known of."""
     total = 0.0
-    for candidate in (one for one in candidates if one.problem is None):
-        found = pace(question.numerics, candidate.choice)
-        if found is None:
+    for candidate in (candidate for candidate in candidates if candidate.problem is None):
+        speed = pace(question.numerics, candidate.choice)
+        if speed is None:
             return None
-        total += found.answering(question.items) + LOADING
+        total += speed.answering(question.items) + LOADING
         if question.shots:
-            shown = question.shots * len(question.items) * mean_tokens(found, question.rows)
-            total += found.answering(question.items) + found.reading_tokens(2 * shown)
+            shown = question.shots * len(question.items) * mean_tokens(speed, question.rows)
+            total += speed.answering(question.items) + speed.reading_tokens(2 * shown)
     return total
 
 

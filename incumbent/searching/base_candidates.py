@@ -154,7 +154,7 @@ class RankedBase(Record):
 
     @property
     def asked(self) -> list[BaseScores]:
-        return [one for one in (self.bare, self.few_shot) if one]
+        return [way for way in (self.bare, self.few_shot) if way]
 
 
 class BaseRanking(Record):
@@ -169,7 +169,7 @@ class BaseRanking(Record):
 
     @property
     def asked(self) -> list[RankedBase]:
-        return [one for one in self.bases if one.asked]
+        return [base for base in self.bases if base.asked]
 
     @property
     def sentences(self) -> list[str]:
@@ -180,9 +180,11 @@ class BaseRanking(Record):
         lines = [f"best by {self.by}: {best.name}"]
         if best.name != self.first:
             shown = [
-                one.against_first[self.by] for one in best.asked if self.by in one.against_first
+                scores.against_first[self.by]
+                for scores in best.asked
+                if self.by in scores.against_first
             ]
-            if not any(one.low > 0 for one in shown):
+            if not any(difference.low > 0 for difference in shown):
                 lines.append(f"it is not shown to be better than {self.first}")
         lines.append("a score before training is no promise for after it: train the best two")
         return lines
@@ -193,7 +195,7 @@ def ranked(bases: Sequence[RankedBase], metric: str, better: Better) -> list[Ran
     sign = -1 if better == "more" else 1
 
     def place(base: RankedBase) -> tuple[bool, float]:
-        asked = [one.scores[metric] for one in base.asked]
+        asked = [way.scores[metric] for way in base.asked]
         return not asked, min((sign * score for score in asked), default=0.0)
 
     return sorted(bases, key=place)

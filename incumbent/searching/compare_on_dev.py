@@ -56,9 +56,11 @@ def difference_on_dev(apart: Array, groups: Sequence[str], alpha: float) -> Diff
     The error is clustered by the items' groups; with several draws, what these differ by is added,
     on Satterthwaite's degrees of freedom. With one draw it says nothing about another draw.
     """
-    found = paired(apart.mean(axis=0), groups)
-    low, high = bounds(found.diff, *with_draws(found.se, found.df, apart.mean(axis=1)), alpha)
-    return DifferenceOnDev(diff=found.diff, low=low, high=high)
+    estimate = paired(apart.mean(axis=0), groups)
+    low, high = bounds(
+        estimate.diff, *with_draws(estimate.se, estimate.df, apart.mean(axis=1)), alpha
+    )
+    return DifferenceOnDev(diff=estimate.diff, low=low, high=high)
 
 
 def with_draws(se: float, df: float, draws: Array) -> tuple[float, float]:
@@ -80,13 +82,13 @@ def against(
     alpha: float,
 ) -> dict[str, DifferenceOnDev]:
     """Differences of items' values in each metric that has a better way."""
-    found = {}
+    differences = {}
     for name, values in other.items():
         if (way := better.get(name, "neither")) == "neither" or name not in first:
             continue
         apart = (-1 if way == "less" else 1) * (np.array([values]) - np.array(first[name]))
-        found[name] = difference_on_dev(apart, groups, alpha)
-    return found
+        differences[name] = difference_on_dev(apart, groups, alpha)
+    return differences
 
 
 # --- trained aside --------------------------------------------------------------------------------
@@ -278,9 +280,9 @@ def losses(items: Sequence[Row], aside: Aside, folder: Path | None) -> tuple[flo
     base, prompt = pinned_folder(aside.base.base, "base"), aside.base.system_prompt
     decoding = Decoding(max_new_tokens=1, batch_size=load(Decoding).batch_size)
     model = AnsweringModel(base, folder, decoding, aside.numerics.precision, prompt)
-    found = model.reference_logprobs(all_with_passages(items, aside.base.evidence_template))
-    for row, logprob in zip(items, found, strict=True):
+    logprobs = model.reference_logprobs(all_with_passages(items, aside.base.evidence_template))
+    for row, logprob in zip(items, logprobs, strict=True):
         if logprob is None:
             problem = f"{row} is not to be read as prompt and answer by the base's chat template"
             raise InputError(f"{problem}: choose another search.metric", file=rows_of(Split.DEV))
-    return tuple(-logprob for logprob in found if logprob is not None)
+    return tuple(-logprob for logprob in logprobs if logprob is not None)

@@ -178,7 +178,7 @@ def metric_curve(
     edges = sign * np.quantile(curves.at(across), tails(level), axis=0)
     inside = numbers[0] <= at <= last
     ends = np.array([last, last + more])
-    (value,), grown = (np.diff(one.at(ends))[:, 0] for one in (curve, curves))
+    (value,), grown = (np.diff(fitted.at(ends))[:, 0] for fitted in (curve, curves))
     return MetricCurve(
         better=better,
         base=sign * float(found.base.mean()),
@@ -243,7 +243,7 @@ def of_score(
 ) -> CurveEstimate | None:
     """None for a score that is not above 0, of which there is no share."""
     ends = np.array([at, rows])
-    (value,), drawn = (one.at(ends) for one in (curve, curves))
+    (value,), drawn = (fitted.at(ends) for fitted in (curve, curves))
     if value[1] <= 0 or drawn[:, 1].min() <= 0:
         return None
     return estimate(float(value[0] / value[1]), drawn[:, 0] / drawn[:, 1], level)

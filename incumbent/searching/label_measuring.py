@@ -48,22 +48,22 @@ class CurveData:
     def here(cls, shares: Sequence[Fraction], seeds: int) -> Self:
         """The measuring of the project. Raises InputError where there are too few rows."""
         settings = load_sft_settings()
-        found = read_training_rows(settings.sft.rows)
-        if not found.rows:
-            kept = counted(len(found.kept), "row")
+        train = read_training_rows(settings.sft.rows)
+        if not train.rows:
+            kept = counted(len(train.kept), "row")
             problem = f"the first {kept} are all rehearsed or accepted ones: raise it"
             raise InputError(problem, file=PARAMS, field="training.sft.rows")
-        draws = [nested(found.rows, shares, seed) for seed in range(seeds)]
-        return cls(found, dev_items(), shares, draws, aside_here(from_champion=False), settings)
+        draws = [nested(train.rows, shares, seed) for seed in range(seeds)]
+        return cls(train, dev_items(), shares, draws, aside_here(from_champion=False), settings)
 
     def expected(self) -> float | None:
         """Minutes of all adapters and of their answers."""
-        found, kept = pace(self.aside.numerics), self.found.kept
-        if found is None:
+        speed, kept = pace(self.aside.numerics), self.found.kept
+        if speed is None:
             return None
         drawn = [[*kept, *rows] for draw in self.draws for rows in draw]
-        learning = sum(found.learning(rows, self.settings) for rows in drawn)
-        return learning + len(drawn) * (found.answering(self.items) + LOADING)
+        learning = sum(speed.learning(rows, self.settings) for rows in drawn)
+        return learning + len(drawn) * (speed.answering(self.items) + LOADING)
 
 
 def measure(labels: CurveData, *, more: int, at: int) -> LabelCurve:
@@ -113,7 +113,7 @@ def measured(
     labels: CurveData, name: str, sign: int, bare: Scores, scores: Sequence[Sequence[Scores]]
 ) -> Measured:
     """One metric, with the sign that makes more of it better."""
-    values = np.array([[one.values[name] for one in draw] for draw in scores], dtype=np.float64)
+    values = np.array([[share.values[name] for share in draw] for draw in scores], dtype=np.float64)
     rows = np.array([[len(share) for share in draw] for draw in labels.draws], dtype=np.float64)
     return Measured(
         scores=sign * values.swapaxes(0, 1),
@@ -161,7 +161,7 @@ def nested(rows: Sequence[Row], shares: Sequence[Fraction], seed: int) -> list[l
     sizes = dict.fromkeys(groups, 0)
     for row in rows:
         sizes[row.group] += 1
-    found: list[list[Row]] = []
+    by_share: list[list[Row]] = []
     for number, share in enumerate(shares):
         wanted = round(share * len(rows))
         if wanted < FEWEST:
@@ -169,12 +169,12 @@ def nested(rows: Sequence[Row], shares: Sequence[Fraction], seed: int) -> list[l
             problem = f"{share} of {there} are {wanted}, and fewer than {FEWEST} teach nothing"
             raise InputError(f"{problem}: leave this share out", field="--shares")
         taken = first_groups(groups, sizes, wanted)
-        found.append([row for row in rows if row.group in taken])
-        if number and len(found[-1]) == len(found[-2]):
-            problem = f"{shares[number - 1]} and {share} take the same {len(found[-1])} rows"
+        by_share.append([row for row in rows if row.group in taken])
+        if number and len(by_share[-1]) == len(by_share[-2]):
+            problem = f"{shares[number - 1]} and {share} take the same {len(by_share[-1])} rows"
             few = f"the rows are in too few groups, {len(groups)}: leave one of the two out"
             raise InputError(f"{problem}, for {few}", field="--shares")
-    return found
+    return by_share
 
 
 def first_groups(groups: Sequence[str], sizes: dict[str, int], wanted: int) -> set[str]:

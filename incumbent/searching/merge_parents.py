@@ -55,15 +55,15 @@ class MergeParent:
     @property
     def shared(self) -> dict[str, str]:
         """What adapters that are merged have in common."""
-        one = self.adapter
+        adapter = self.adapter
         fields = {
-            "base's weights": one.base.weights,
-            "chat template": one.base.chat_template,
+            "base's weights": adapter.base.weights,
+            "chat template": adapter.base.chat_template,
             "rank": self.settings.r,
             "target modules": " ".join(self.targets),
-            "system prompt": one.system_prompt,
-            "evidence template": one.evidence_template,
-            "index of passages": one.index,
+            "system prompt": adapter.system_prompt,
+            "evidence template": adapter.evidence_template,
+            "index of passages": adapter.index,
         }
         return {name: str(value or "none") for name, value in fields.items()}
 
@@ -79,20 +79,20 @@ def parents_here(
     with registry.engine.connect() as connection:
         numbers = [event.version for event in promotions_of(connection, registry.family, 0)]
     before = [registry.version(number) for number in dict.fromkeys(numbers)]
-    found = [
+    earlier = [
         of_version(registry, version)
         for version in before
         if version.adapter.files != last.adapter.files
         and not (version.adapter.bare or registry.deleted(version.number))
     ][:champions]
-    if not found:
+    if not earlier:
         raise InputError(
             f"there is no champion beside {last.label}: a merge needs two adapters. Name another "
             "version by --challenger, or let `incumbent run` train one"
         )
-    for other in (*found[1:], last):
-        refuse_unlike(found[0], other)
-    return [*found, last]
+    for other in (*earlier[1:], last):
+        refuse_unlike(earlier[0], other)
+    return [*earlier, last]
 
 
 def challenger_here(registry: RegistryReader) -> MergeParent:
@@ -223,9 +223,9 @@ def write_merges(
             names, merge.weights(len(parents)), "merged", merge.method, density=merge.density
         )
         # It would ask the Hub for the base's configuration.
-        found = get_peft_model_state_dict(model, adapter_name="merged", save_embedding_layers=False)
+        state = get_peft_model_state_dict(model, adapter_name="merged", save_embedding_layers=False)
         model.delete_adapter("merged")
-        weights = {name: found[name].to(dtype).contiguous() for name in sorted(found)}
+        weights = {name: state[name].to(dtype).contiguous() for name in sorted(state)}
         folder = to / str(number)
         folder.mkdir()
         save_file(weights, folder / WEIGHTS, metadata={"format": "pt"})

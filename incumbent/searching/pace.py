@@ -88,13 +88,13 @@ def estimate(candidates: Candidates, count: int, adapters: int) -> float | None:
     """Minutes of reading all, and of so many adapters on as many rows, with their answers to dev;
     None where it is not known how fast this machine is.
     """
-    found = pace(Numerics.read(NUMERICS))
-    if found is None:
+    speed = pace(Numerics.read(NUMERICS))
+    if speed is None:
         return None
     learnt = [*candidates.kept, *spread(candidates, count)]
-    learning = found.learning(learnt, load_sft_settings())
-    answering = found.answering(Row.read_lines(rows_of(Split.DEV)))
-    reading = found.reading_tokens(twice_read(candidates))
+    learning = speed.learning(learnt, load_sft_settings())
+    answering = speed.answering(Row.read_lines(rows_of(Split.DEV)))
+    reading = speed.reading_tokens(twice_read(candidates))
     return reading + adapters * (learning + answering + LOADING)
 
 

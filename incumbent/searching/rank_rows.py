@@ -55,9 +55,9 @@ def rank(candidates: Candidates, count: int) -> Selection:
     base, embedder = bare_base(), ModelPin.read(EMBEDDER)
     numerics, rows = Numerics.read(NUMERICS), candidates.rows
     losses = BaseReader(base, numerics).losses(rows)
-    found = qualities(rows, losses, candidates.answer_tokens(), FAULTS)
+    scores = qualities(rows, losses, candidates.answer_tokens(), FAULTS)
     vectors = Embeddings(embedder, home() / "embeddings.db").encode([text(row) for row in rows])
-    order = taken_in_order([quality.value for quality in found], vectors, count)
+    order = taken_in_order([quality.value for quality in scores], vectors, count)
     head = SelectionHead(
         selected=len(order),
         ranked=len(rows),
@@ -66,7 +66,7 @@ def rank(candidates: Candidates, count: int) -> Selection:
         embedder=embedder.digest,
         numerics=numerics,
     )
-    return Selection(head=head, rows=tuple(ranked(rows, found, order)))
+    return Selection(head=head, rows=tuple(ranked(rows, scores, order)))
 
 
 def text(row: Row) -> str:
@@ -117,15 +117,15 @@ class BaseReader:
 
     def losses(self, rows: Sequence[Row]) -> list[AnswerLoss]:
         longest_first = sorted(rows, key=lambda row: (-length(row), row.id))
-        found: dict[str, AnswerLoss] = {}
+        by_id: dict[str, AnswerLoss] = {}
         with progress("reading", len(rows), "rows") as bar:
             for start in range(0, len(rows), TOGETHER):
                 some = longest_first[start : start + TOGETHER]
                 kept = self.known_or_read(some)
                 pairs = zip(some, kept.with_prompt, kept.alone, strict=True)
-                found |= {row.id: AnswerLoss(a, b) for row, a, b in pairs}
+                by_id |= {row.id: AnswerLoss(a, b) for row, a, b in pairs}
                 bar.advance(len(some))
-        return [found[row.id] for row in rows]
+        return [by_id[row.id] for row in rows]
 
     def known_or_read(self, rows: Sequence[Row]) -> KeptLosses:
         path = self.place(rows)
@@ -234,13 +234,13 @@ def difference(
 ) -> MetricDifference:
     """Of scores [items] and [draws, items]."""
     apart = (-1 if better == "less" else 1) * (selected - random)
-    found = difference_on_dev(apart, [row.group for row in items], alpha)
+    difference_found = difference_on_dev(apart, [row.group for row in items], alpha)
     return MetricDifference(
         better=better,
         selected=float(selected.mean()),
         random=float(random.mean()),
         draws=tuple(apart.mean(axis=1).tolist()),
-        **found.model_dump(),
+        **difference_found.model_dump(),
     )
 
 
@@ -266,8 +266,8 @@ def compare(candidates: Candidates, selection: Selection, seeds: Sequence[int]) 
     sides |= {f"random draw {seed}": draw_rows(candidates.rows, len(best), seed) for seed in seeds}
     aside, settings = aside_here(from_champion=False), load_sft_settings()
     answers = [
-        answered(name, [*candidates.kept, *own], items, aside, settings)
-        for name, own in sides.items()
+        answered(name, [*candidates.kept, *rows], items, aside, settings)
+        for name, rows in sides.items()
     ]
     scores = [score(scorers, items, given) for given in answers]
     return AgainstRandom(

@@ -72,14 +72,14 @@ def on_items_left_out(sums: Array, sizes: Array) -> Array:
     """
     rng = np.random.default_rng(int(digest_json(sums.tolist())[:16], 16))
     count = len(sizes)
-    found: list[float] = []
-    while len(found) < RESAMPLES:
+    gains: list[float] = []
+    while len(gains) < RESAMPLES:
         drawn = np.bincount(rng.integers(count, size=count), minlength=count)
         left = drawn == 0
         if left.any():
             best = int(np.argmax(sums @ drawn / (sizes @ drawn)))
-            found.append(sums[best, left].sum() / sizes[left].sum())
-    return np.array(found)
+            gains.append(sums[best, left].sum() / sizes[left].sum())
+    return np.array(gains)
 
 
 # --- search result --------------------------------------------------------------------------------
@@ -108,7 +108,7 @@ class SearchResult(Record):
 
     @property
     def best_trial(self) -> TrialLine | None:
-        return next((one for one in self.trials if one.number == self.best), None)
+        return next((trial for trial in self.trials if trial.number == self.best), None)
 
     @property
     def next_steps(self) -> tuple[str, str] | None:
@@ -133,7 +133,7 @@ class SearchResult(Record):
 
     @property
     def scored(self) -> int:
-        return sum(one.score is not None for one in self.trials)
+        return sum(trial.score is not None for trial in self.trials)
 
     @property
     def sentences(self) -> list[str]:
@@ -165,16 +165,16 @@ def result_of(
     own: Mapping[str, Any],
 ) -> SearchResult:
     """`groups` are of the dev items, `own` the project's values of what was tried."""
-    best, scored = best_of(trials, better), [one for one in trials if one.items]
-    ours = next((i for i, one in enumerate(scored) if one.values == dict(own)), None)
+    best, scored = best_of(trials, better), [trial for trial in trials if trial.items]
+    ours = next((i for i, trial in enumerate(scored) if trial.values == dict(own)), None)
     gain = None
     if ours is not None and len(scored) > 1:
-        scores = np.array([one.items for one in scored], dtype=np.float64)
+        scores = np.array([trial.items for trial in scored], dtype=np.float64)
         gain = gain_of_best(scores, ours, groups, better)
     return SearchResult(
         metric=metric,
         better=better,
-        trials=tuple(line_of(one) for one in trials),
+        trials=tuple(line_of(trial) for trial in trials),
         wanted=wanted,
         best=best.number if best else None,
         own=scored[ours].number if ours is not None else None,
@@ -200,9 +200,9 @@ def in_words(trial: TrialLine | Trial, metric: str) -> str:
 
 
 def score_in_words(trial: TrialLine | Trial, metric: str) -> str:
-    said = f"failed: {trial.error}" if trial.score is None else f"{metric} {trial.score:.4f}"
+    outcome = f"failed: {trial.error}" if trial.score is None else f"{metric} {trial.score:.4f}"
     taken = f", {trial.seconds / 60:.1f} min" if trial.seconds is not None else ""
-    return f"trial {trial.number + 1}: {said}{taken}"
+    return f"trial {trial.number + 1}: {outcome}{taken}"
 
 
 def short(key: str) -> str:
@@ -233,12 +233,12 @@ WIDTH, HEIGHT = 240, 130
 
 def panels(found: SearchResult, ranges: Mapping[str, Range]) -> list[Panel]:
     """The scores in the order of the trials, and over each setting."""
-    scored = [(one, one.score) for one in found.trials if one.score is not None]
+    scored = [(trial, trial.score) for trial in found.trials if trial.score is not None]
     if not scored:
         return []
     up = Axis(*padded([score for _, score in scored]), HEIGHT, upward=True)
     in_order = Axis(1, max(2, len(found.trials)), WIDTH)
-    made = [panel("trial after trial", in_order, up, found, lambda one: one.number + 1)]
+    made = [panel("trial after trial", in_order, up, found, lambda trial: trial.number + 1)]
     for key, values in ranges.items():
         made.append(setting_panel(key, values, up, found))
     return made
@@ -247,11 +247,13 @@ def panels(found: SearchResult, ranges: Mapping[str, Range]) -> list[Panel]:
 def setting_panel(key: str, values: Range, up: Axis, found: SearchResult) -> Panel:
     if isinstance(values, Span):
         across = Axis(values.low, values.high, WIDTH, log=values.log)
-        return panel(short(key), across, up, found, lambda one: one.values[key])
+        return panel(short(key), across, up, found, lambda trial: trial.values[key])
     places = {repr(value): float(i) for i, value in enumerate(values)}
     across = Axis(-0.5, len(values) - 0.5, WIDTH)
     names = [(across.at(i), as_yaml(value)) for i, value in enumerate(values)]
-    return panel(short(key), across, up, found, lambda one: places[repr(one.values[key])], names)
+    return panel(
+        short(key), across, up, found, lambda trial: places[repr(trial.values[key])], names
+    )
 
 
 def panel(
@@ -262,7 +264,7 @@ def panel(
     place: Callable[[TrialLine], float],
     names: Sequence[tuple[float, str]] = (),
 ) -> Panel:
-    tried = [(one, one.score) for one in found.trials if one.score is not None]
+    tried = [(trial, trial.score) for trial in found.trials if trial.score is not None]
     tried.sort(key=lambda pair: pair[0].number == found.best)  # the best on top
     return Panel(
         title=title,
@@ -270,7 +272,7 @@ def panel(
         height=HEIGHT,
         across=names or across.ticks(3),
         levels=up.grid(),
-        marks=[mark(one, across.at(place(one)), up.at(score), found) for one, score in tried],
+        marks=[mark(trial, across.at(place(trial)), up.at(score), found) for trial, score in tried],
     )
 
 

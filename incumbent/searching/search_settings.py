@@ -41,7 +41,7 @@ def known_key(key: str) -> str:
     known = known_keys()
     if key in known:
         return key
-    alike = [one for one in known if one.partition(".")[2] == key]
+    alike = [other for other in known if other.partition(".")[2] == key]
     raise ValueError(f"{key} is no key of training that can be tried{meant(key, alike or known)}")
 
 
@@ -105,8 +105,8 @@ def settled(key: str, values: Range) -> Range:
     if not isinstance(values, Span):
         return tuple(value_as_read(key, value) for value in values)
     numbers = {"low": values.low, "high": values.high, "step": values.step}
-    read = {name: value_as_read(key, one) for name, one in numbers.items() if one is not None}
-    if any(isinstance(one, bool) for one in read.values()):
+    read = {name: value_as_read(key, n) for name, n in numbers.items() if n is not None}
+    if any(isinstance(n, bool) for n in read.values()):
         raise ValueError(f"{key} is no number: list its values, such as [true, false]")
     return values.model_copy(update=read)
 
@@ -117,8 +117,8 @@ def value_as_read(key: str, value: Scalar) -> Any:
     try:
         read = getattr(TRIED[part].model_validate({name: value}), name)
     except ValidationError as error:
-        said = error.errors()[0]["msg"].removeprefix("Value error, ")
-        raise ValueError(f"{key}: {value}: {said}") from None
+        message = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise ValueError(f"{key}: {value}: {message}") from None
     if key == "sft.epochs" and not read:
         raise ValueError(f"{key}: {value}: leaves the step out, and there is nothing to measure")
     return read
@@ -186,7 +186,7 @@ def changed(params: S, values: Mapping[str, Any]) -> S:
 
 def of_part(values: Mapping[str, Any], part: str) -> dict[str, Any]:
     parts = {key.partition(".")[::2]: value for key, value in values.items()}
-    return {name: value for (own, name), value in parts.items() if own == part}
+    return {name: value for (section, name), value in parts.items() if section == part}
 
 
 def refuse_other_shapes(keys: Sequence[str], earlier: Earlier) -> None:
@@ -203,16 +203,16 @@ def as_params(values: Mapping[str, Any]) -> str:
     """Lines for params.yaml."""
     lines = ["training:"]
     for part in ("adapter", "sft"):
-        own = of_part(values, part)
-        lines += [f"  {part}:"] * bool(own)
-        lines += [f"    {name}: {as_yaml(value)}" for name, value in own.items()]
+        settings = of_part(values, part)
+        lines += [f"  {part}:"] * bool(settings)
+        lines += [f"    {name}: {as_yaml(value)}" for name, value in settings.items()]
     return "\n".join(lines)
 
 
 def as_command(values: Mapping[str, Any]) -> str:
     """The command that runs the pipeline with these values, as an experiment of DVC."""
     settings = (f"training.{key}={as_yaml(value)}" for key, value in values.items())
-    return " ".join(["dvc exp run", *(f"-S {quote(one)}" for one in settings)])
+    return " ".join(["dvc exp run", *(f"-S {quote(setting)}" for setting in settings)])
 
 
 def as_yaml(value: Any) -> str:

@@ -92,7 +92,9 @@ class Search:
 
     def trials(self) -> list[Trial]:
         """Those that are done, in their order."""
-        kept = (one.user_attrs for one in self.frozen() if one.state is not TrialState.RUNNING)
+        kept = (
+            trial.user_attrs for trial in self.frozen() if trial.state is not TrialState.RUNNING
+        )
         return [trial_of(attributes) for attributes in kept if NUMBER in attributes]
 
     def run(
@@ -110,9 +112,9 @@ class Search:
         trial whose training fails is one more trial; bad input ends the search.
         """
         # Fail what a process left that was killed.
-        for one in self.frozen():
-            if one.state is TrialState.RUNNING:
-                self.study.tell(one.number, state=TrialState.FAIL)
+        for trial in self.frozen():
+            if trial.state is TrialState.RUNNING:
+                self.study.tell(trial.number, state=TrialState.FAIL)
         while (number := len(self.trials())) < count and more():
             fixed = first if number == 0 and first else self.spread(number)
             if fixed:
@@ -125,11 +127,14 @@ class Search:
         if number >= STARTUP:
             return None
         points = qmc.Sobol(len(self.ranges), rng=SEED).random(STARTUP)[number].tolist()
-        return {key: at(u, one) for u, (key, one) in zip(points, self.ranges.items(), strict=True)}
+        return {
+            key: at(u, allowed)
+            for u, (key, allowed) in zip(points, self.ranges.items(), strict=True)
+        }
 
     def enqueue(self, values: Mapping[str, Any]) -> None:
         """Let the next trial try these, also where a process was killed before it began."""
-        if not any(one.state is TrialState.WAITING for one in self.frozen()):
+        if not any(trial.state is TrialState.WAITING for trial in self.frozen()):
             self.study.enqueue_trial(dict(values))
 
     def sampler(self, number: int) -> optuna.samplers.BaseSampler:
@@ -160,8 +165,8 @@ class Search:
             raise
         except (IncumbentError, MemoryError) as error:
             return self.finish(trial, {ERROR: str(error) or "no memory", NUMBER: number})
-        found = {ITEMS: list(items), SECONDS: clock() - start, NUMBER: number}
-        return self.finish(trial, found, fmean(items))
+        attributes = {ITEMS: list(items), SECONDS: clock() - start, NUMBER: number}
+        return self.finish(trial, attributes, fmean(items))
 
     def finish(
         self, trial: optuna.Trial, found: Mapping[str, Any], score: float | None = None
@@ -173,22 +178,22 @@ class Search:
         return trial_of(trial.user_attrs)
 
     def rounded(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        return {key: rounded(values[key], one) for key, one in self.ranges.items()}
+        return {key: rounded(values[key], allowed) for key, allowed in self.ranges.items()}
 
     def killed(self, values: Mapping[str, Any]) -> int:
         """How often a trial of these values left nothing."""
         return sum(
-            one.state is TrialState.FAIL
-            and one.user_attrs.get(VALUES) == values
-            and not one.user_attrs.keys() & {NUMBER, STOPPED}
-            for one in self.frozen()
+            trial.state is TrialState.FAIL
+            and trial.user_attrs.get(VALUES) == values
+            and not trial.user_attrs.keys() & {NUMBER, STOPPED}
+            for trial in self.frozen()
         )
 
     def frozen(self) -> list[FrozenTrial]:
         return self.study.get_trials(deepcopy=False)
 
     def holds(self, values: Mapping[str, Any]) -> bool:
-        return all(has(one, values[key]) for key, one in self.ranges.items())
+        return all(has(allowed, values[key]) for key, allowed in self.ranges.items())
 
 
 @contextmanager
@@ -338,13 +343,13 @@ class Tuning:
 
     def expected(self, trials: int) -> float | None:
         """Minutes of so many trials, with as many epochs as are tried on average."""
-        found, epochs = pace(self.aside.numerics), self.params.ranges.get("sft.epochs")
+        speed, epochs = pace(self.aside.numerics), self.params.ranges.get("sft.epochs")
         settings = self.settings
         if epochs:
             settings = with_values(settings, {"sft.epochs": mean_of(epochs)})
-        if found is None:
+        if speed is None:
             return None
-        learning = found.learning(self.learnt(settings), settings)
+        learning = speed.learning(self.learnt(settings), settings)
         by_loss = self.params.metric == LOSS
-        asked = found.reading(self.items) if by_loss else found.answering(self.items)
+        asked = speed.reading(self.items) if by_loss else speed.answering(self.items)
         return trials * (learning + asked + LOADING)

@@ -56,11 +56,11 @@ def bases(
         question = RankingSetup.here(few_shot, by)
         candidates = [find(choice, question.numerics) for choice in choices]
         say_beginning(candidates, question)
-        found = rank(candidates, question)
+        ranking = rank(candidates, question)
     if as_json:
-        print_json(found.model_dump(mode="json") | {"said": found.sentences})
+        print_json(ranking.model_dump(mode="json") | {"said": ranking.sentences})
         return
-    print_ranking(found)
+    print_ranking(ranking)
 
 
 def say_beginning(candidates: Sequence[Candidate], question: RankingSetup) -> None:
@@ -82,8 +82,8 @@ def print_ranking(found: BaseRanking) -> None:
         print_table(("base", "asked", *(f">{name}" for name in two)), cells)
     console.print("\nan adapter on it, by training.sft, on this machine", style="bold")
     columns = ("base", ">weights", ">min", ">GB", ">1,000 answers", "license")
-    names = in_width([one.name for one in found.bases])
-    print_table(columns, [(names[one.name], *cost_cells(one)) for one in found.bases])
+    names = in_width([base.name for base in found.bases])
+    print_table(columns, [(names[base.name], *cost_cells(base)) for base in found.bases])
     say(*problems(found), *found.sentences)
 
 
@@ -91,22 +91,22 @@ def each_way(found: BaseRanking) -> Iterator[tuple[str, str, BaseScores]]:
     """The name in the width of its column, how the base was asked, and what came of it."""
     names = in_width([base.name for base in found.bases])
     for base in found.asked:
-        for name, one in (("bare", base.bare), (f"{found.shots} shown", base.few_shot)):
-            if one:
-                yield names[base.name], name, one
+        for name, way in (("bare", base.bare), (f"{found.shots} shown", base.few_shot)):
+            if way:
+                yield names[base.name], name, way
 
 
 def score_cells(found: BaseRanking, metrics: Sequence[str]) -> Iterator[tuple[str, ...]]:
-    for base, asked, one in each_way(found):
-        speed = "" if one.tokens_per_second is None else f"{one.tokens_per_second:.1f}"
-        scores = [f"{one.scores[m]:.3f}" if m in one.scores else "" for m in metrics]
+    for base, asked, way in each_way(found):
+        speed = "" if way.tokens_per_second is None else f"{way.tokens_per_second:.1f}"
+        scores = [f"{way.scores[m]:.3f}" if m in way.scores else "" for m in metrics]
         yield base, asked, *scores, speed
 
 
 def difference_cells(found: BaseRanking, metrics: Sequence[str]) -> Iterator[tuple[str, ...]]:
-    for base, asked, one in each_way(found):
-        if one.against_first:
-            differences = (one.against_first.get(metric) for metric in metrics)
+    for base, asked, way in each_way(found):
+        if way.against_first:
+            differences = (way.against_first.get(metric) for metric in metrics)
             yield base, asked, *(str(d) if d else "" for d in differences)
 
 

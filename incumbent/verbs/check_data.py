@@ -80,20 +80,20 @@ def check(
         encoding=encoding,
         skip=skip_unreadable,
     )
-    own = read_own(files, how)
+    records = read_own(files, how)
     beside = {"evals": eval_ or (), "against": against or ()}
-    found = [
+    by_kind = [
         (part, checks_of(part, contract, encoding, embeddings=not no_embeddings, **beside))
-        for part in chosen_kinds(own, files, kind, contract)
+        for part in chosen_kinds(records, files, kind, contract)
     ]
     if as_json:
-        told = {part.kind: as_fields(part, checks) for part, checks in found}
+        told = {part.kind: as_fields(part, checks) for part, checks in by_kind}
         print_json(told if len(told) > 1 else next(iter(told.values())))
     else:
-        show(reading_lines(own))
-        for part, checks in found:
+        show(reading_lines(records))
+        for part, checks in by_kind:
             print_checks(part, checks)
-    raise typer.Exit(int(any(failed(checks, Severity.CRITICAL) for _, checks in found)))
+    raise typer.Exit(int(any(failed(checks, Severity.CRITICAL) for _, checks in by_kind)))
 
 
 def chosen_kinds(
@@ -133,25 +133,25 @@ def checks_of(
 
 
 def failed(checks: Iterable[Check], severity: Severity) -> list[Check]:
-    return [one for one in checks if not one.passed and one.severity == severity]
+    return [outcome for outcome in checks if not outcome.passed and outcome.severity == severity]
 
 
 def as_fields(own: OwnRecords, checks: Sequence[Check]) -> dict[str, Any]:
-    named = {row for one in checks for row in one.failing_rows}
+    named = {row for outcome in checks for row in outcome.failing_rows}
     return {
         "rows": len(own.made),
         "kind": own.kind,
         "checks": {
-            one.name: {
-                "severity": one.severity.value,
-                "passed": one.passed,
-                "measured": not one.unmeasured,
-                "observed": one.crashed or one.observed,
-                "limit": one.limit,
-                "column": one.column,
-                "failing_rows": list(one.failing_rows),
+            outcome.name: {
+                "severity": outcome.severity.value,
+                "passed": outcome.passed,
+                "measured": not outcome.unmeasured,
+                "observed": outcome.crashed or outcome.observed,
+                "limit": outcome.limit,
+                "column": outcome.column,
+                "failing_rows": list(outcome.failing_rows),
             }
-            for one in checks
+            for outcome in checks
         },
         "lines": {name: lines for name, lines in own.lines.items() if name in named},
     }
@@ -160,16 +160,16 @@ def as_fields(own: OwnRecords, checks: Sequence[Check]) -> dict[str, Any]:
 def print_checks(own: OwnRecords, checks: Sequence[Check]) -> None:
     """What fails, critical ones first, then what passes and yet names rows, then how many pass."""
     for severity in Severity:
-        for one in failed(checks, severity):
+        for outcome in failed(checks, severity):
             console.print()
-            print_failing(own, one)
-    tolerated = [one for one in checks if one.tolerated]
+            print_failing(own, outcome)
+    tolerated = [entry for entry in checks if entry.tolerated]
     if tolerated:
         console.print("\nThese checks pass, and name rows that may be worth a look:")
-        print_table(("check", "observed", "such as"), [line_of(own, one) for one in tolerated])
-    if unmeasured := [one for one in checks if one.unmeasured]:
+        print_table(("check", "observed", "such as"), [line_of(own, entry) for entry in tolerated])
+    if unmeasured := [entry for entry in checks if entry.unmeasured]:
         console.print("\nNot measured:")
-        print_table(("check", "why"), [(one.name, one.observed) for one in unmeasured])
+        print_table(("check", "why"), [(entry.name, entry.observed) for entry in unmeasured])
     console.print()
     for line in wrapped(summary(own, checks)):
         say(line.rstrip())
@@ -177,8 +177,8 @@ def print_checks(own: OwnRecords, checks: Sequence[Check]) -> None:
 
 def summary(own: OwnRecords, checks: Sequence[Check]) -> str:
     critical, warnings = (len(failed(checks, severity)) for severity in Severity)
-    unmeasured = sum(one.unmeasured is True for one in checks)
-    passed = sum(one.passed for one in checks) - unmeasured
+    unmeasured = sum(outcome.unmeasured is True for outcome in checks)
+    passed = sum(outcome.passed for outcome in checks) - unmeasured
     left = f", {unmeasured} not measured" if unmeasured else ""
     return (
         f"{counted(len(own.made), NOUNS[own.kind])}: {passed} of {counted(len(checks), 'check')} "

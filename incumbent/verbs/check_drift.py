@@ -63,13 +63,13 @@ def check_drift(
     before, now = (read(path, text_field, block_field) for path in (reference, current))
     notes = notes_on_blocks(before, now, block_field)
     blocks = (before.blocks, now.blocks)
-    found = compare(before.texts, now.texts, alpha=alpha, blocks=blocks, seed=seed)
-    found = found.model_copy(update={"notes": (*notes, *found.notes)})
+    comparison = compare(before.texts, now.texts, alpha=alpha, blocks=blocks, seed=seed)
+    comparison = comparison.model_copy(update={"notes": (*notes, *comparison.notes)})
     if as_json:
-        print_json(found)
+        print_json(comparison)
     else:
-        print_found(found, before, now)
-    raise typer.Exit(EXIT_CODES[found.verdict.value] if exit_verdict else 0)
+        print_found(comparison, before, now)
+    raise typer.Exit(EXIT_CODES[comparison.verdict.value] if exit_verdict else 0)
 
 
 def read(path: Path, text_field: str, block_field: str | None) -> PromptFile:

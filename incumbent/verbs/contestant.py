@@ -251,14 +251,18 @@ def interviewed(
     asked = [(asked_with(rows, contestant), samples_of(part)) for part, rows in parts.items()]
     asked += [(suite.rows(), 1) for suite in (GENERAL, *suites_on())]
     decoding = load(Decoding)
-    requests = [one for rows, n in asked for one in requests_of(contestant, rows, decoding, n)]
+    requests = [
+        request for rows, n in asked for request in requests_of(contestant, rows, decoding, n)
+    ]
     repeated = questions_to_repeat(contestant, asked[0][0], decoding)
     changes = sum(
         registry.version(event.version).adapter.base == contestant.base
         for event in registry.history(kind="changed")
     )
     rounds = [
-        Interview(hosted, {one.digest: one for one in chosen}, terms.budget, time, changes)
+        Interview(
+            hosted, {request.digest: request for request in chosen}, terms.budget, time, changes
+        )
         for time, chosen in enumerate([requests, *[repeated] * REPEATS])
     ]
     confirm(rounds, terms)
@@ -274,24 +278,27 @@ def interviewed(
     check_replies(hosted, replies.values())
     times = [replies, *again]
     items = (
-        RepeatedQuestion(request=one, texts=tuple(said[one.digest].reply.text for said in times))
-        for one in repeated
+        RepeatedQuestion(
+            request=request,
+            texts=tuple(by_digest[request.digest].reply.text for by_digest in times),
+        )
+        for request in repeated
     )
     kept = contestant.model_copy(update={"answers": answer_folder(replies, items)})
     dev, samples = asked[0]
     model = KeptModel(kept, decoding, replies)
     answers = model.answer(all_with_passages(dev, kept.evidence_template), samples)
     write_records(folder / DEV_ANSWERS, answers)
-    return sheet_of(kept, [one.reply for one in replies.values()])
+    return sheet_of(kept, [answer.reply for answer in replies.values()])
 
 
 def check_replies(hosted: HostedModel, replies: Collection[Reply]) -> None:
-    empty = sum(not one.reply.text.strip() for one in replies)
+    empty = sum(not answer.reply.text.strip() for answer in replies)
     if empty == len(replies):
         raise InputError(f"{hosted.model} answered nothing but empty texts: see what it serves")
     if empty:
         tell(f"warning: {empty} of {len(replies)} answers are empty")
-    if any(one.counts is None for one in replies):
+    if any(answer.counts is None for answer in replies):
         tell(f"warning: it does not count tokens; they are estimated by {LETTERS} letters each")
 
 
@@ -302,7 +309,7 @@ def sheet_of(contestant: Contestant, said: Collection[ChatReply]) -> ContestantS
         evidence_template=contestant.evidence_template,
         index=contestant.index,
         answers=contestant.answers,
-        served_as=tuple(sorted({one.model for one in said if one.model})),
+        served_as=tuple(sorted({reply.model for reply in said if reply.model})),
         fingerprints=fingerprints_of(said),
     )
 
@@ -331,7 +338,7 @@ def consents(terms: AskingTerms, hosted: HostedModel, items: int) -> bool:
 
 def confirm(rounds: Sequence[Interview], terms: AskingTerms) -> None:
     """Say what is asked and what it may cost. Raises typer.Abort where nobody wants that."""
-    missing = [one for interview in rounds for one in interview.missing]
+    missing = [request for interview in rounds for request in interview.missing]
     tokens, price = most_tokens(missing), terms.budget.price
     priced = f", about {price.of(tokens):.4g} at these prices" if price else ""
     kept = sum(len(interview.found) for interview in rounds)

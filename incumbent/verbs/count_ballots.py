@@ -64,12 +64,12 @@ def count_ballots(
         raise InputError(
             "must be odd, so that two versions cannot have equally many", field="--votes"
         )
-    found = count(read_ballots(file), votes)
-    both = prediction_powered(found, read_judge(judge), judge) if judge else None
+    tally = count(read_ballots(file), votes)
+    both = prediction_powered(tally, read_judge(judge), judge) if judge else None
     if as_json:
-        print_json(fields_of(found, both))
+        print_json(fields_of(tally, both))
         return
-    print_count(found)
+    print_count(tally)
     if both is not None:
         console.print("\nwith the judge, on all of its items", style="bold")
         print_sentences(on_judge(both))
@@ -80,7 +80,7 @@ def fields_of(found: Count, both: Sequence[PredictionPowered] | None) -> dict[st
     fields = found.model_dump(mode="json")
     if both is None:
         return fields | {"conclusions": sentences}
-    shown = [one.model_dump(mode="json") for one in both]
+    shown = [estimate.model_dump(mode="json") for estimate in both]
     powered = shown[0] | {"others": shown[1:]} if shown else None
     return fields | {"prediction_powered": powered, "conclusions": [*sentences, *on_judge(both)]}
 
@@ -245,7 +245,7 @@ def on_judge(both: Sequence[PredictionPowered]) -> list[str]:
     if not both:
         return ["no pair of versions has three items with votes that the judge speaks of"]
     return [
-        *(powered_sentence(one) for one in both),
+        *(powered_sentence(estimate) for estimate in both),
         "this takes the items with votes for a random sample of the judge's items: items that were "
         "picked by hand would shift it",
     ]

@@ -61,12 +61,12 @@ def export_bad_answers(
     for path in paths:
         if path.exists():
             raise InputError("is there already, and may hold somebody's corrections", file=path)
-    found = bad(read_examples(read_scores(Split.DEV), load(Policy)), worst)
-    write_records(paths[0], [correction(why, example) for why, example in found])
-    pairs = [negative(example) for _, example in found]
+    examples = bad(read_examples(read_scores(Split.DEV), load(Policy)), worst)
+    write_records(paths[0], [correction(why, example) for why, example in examples])
+    pairs = [negative(example) for _, example in examples]
     write_records(paths[1], [pair for pair in pairs if pair.chosen != pair.rejected])
-    regressed = sum(why == "regressed" for why, _ in found)
-    console.print(f"{len(found)} dev items, {regressed} of them worse than the champion's")
+    regressed = sum(why == "regressed" for why, _ in examples)
+    console.print(f"{len(examples)} dev items, {regressed} of them worse than the champion's")
     say(f"correct each completion in {paths[0]}")
     console.print("then see datasets/sources/README.md for the second round")
 

@@ -262,11 +262,11 @@ def read_both(tool: Tool, options: DecideOptions) -> tuple[SystemLog, SystemLog]
 def columns_by_role(tool: Tool, named: tuple[str, ...]) -> dict[str, str]:
     """{role: column} of ROLE=NAME. Raises InputError for a role that the tool's log has not."""
     roles = COLUMNS.get(tool, ())
-    found = dict(one.partition("=")[::2] for one in named)
-    if odd := [one for one in named if one.partition("=")[0] not in roles or "=" not in one]:
+    columns = dict(pair.partition("=")[::2] for pair in named)
+    if odd := [pair for pair in named if pair.partition("=")[0] not in roles or "=" not in pair]:
         known = ", ".join(f"{role}=NAME" for role in roles) or f"nothing of a log of {tool}"
         raise InputError(f"--column {odd[0]}: it names {known}")
-    return found
+    return columns
 
 
 @dataclass(frozen=True)
@@ -352,8 +352,8 @@ def logs_as_object(compared: PairedLogs) -> dict[str, Any]:
 def bounds_of(measured: Measured, alpha: float) -> dict[str, Bound]:
     """Each metric's bounds, where winning means to be above zero."""
     bounds = {}
-    for metric, found in measured.items():
-        lower, upper = reach(found, alpha)
+    for metric, measurement in measured.items():
+        lower, upper = reach(measurement, alpha)
         if not (isfinite(lower) and isfinite(upper)):
             continue  # so late a look that no bound is known
         bounds[metric] = Bound(lower=lower, upper=upper, won=lower > 0)
@@ -380,7 +380,7 @@ def fields(measured: Measured, alpha: float) -> dict[str, Any]:
     known = bounds_of(measured, alpha)
     nothing = {"lower": None, "upper": None}
     return {
-        metric: found.model_dump(mode="json")
+        metric: measurement.model_dump(mode="json")
         | (known[metric].model_dump(exclude={"won"}) if metric in known else nothing)
-        for metric, found in measured.items()
+        for metric, measurement in measured.items()
     }

@@ -54,13 +54,13 @@ def deploy_version(
         else:
             pools = pools_of(params)
             asyncio.run(bring(registry, version, pools, params, timeout, tell))
-        found = deployed(registry)
-    assert found is not None, "the version was deployed"
+        deployment = deployed(registry)
+    assert deployment is not None, "the version was deployed"
     if as_json:
-        print_json(found.model_dump(mode="json", by_alias=True))
+        print_json(deployment.model_dump(mode="json", by_alias=True))
         return
-    replicas = ", ".join(found.told.replicas)
-    say(f"{version.label} is deployed as {found.told.name} on {replicas}")
+    replicas = ", ".join(deployment.told.replicas)
+    say(f"{version.label} is deployed as {deployment.told.name} on {replicas}")
 
 
 def champion_of(registry: Registry, number: int) -> AdapterVersion:
@@ -106,7 +106,7 @@ def reached(follower: Follower, version: AdapterVersion) -> bool:
 def wait_for_gateway(registry: Registry, version: AdapterVersion, timeout: float) -> None:
     """The engines are the gateway's own, which follows the registry."""
     until = time.monotonic() + timeout
-    while (found := deployed(registry)) is None or found.version != version.number:
+    while (deployment := deployed(registry)) is None or deployment.version != version.number:
         if time.monotonic() >= until:
             failures = failures_since(registry, version)
             why = failures[-1].reason if failures else "no gateway told of it: `incumbent serve`"

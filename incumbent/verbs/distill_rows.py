@@ -80,8 +80,8 @@ class Spending:
 
     def cost_of(self, prompt: int, answer: int, seconds: float) -> float | None:
         """None: no price is known."""
-        found = money(Usage(prompt=prompt, answer=answer), seconds, self.prices)
-        return None if found is None else found / 1000
+        cost = money(Usage(prompt=prompt, answer=answer), seconds, self.prices)
+        return None if cost is None else cost / 1000
 
     def allows(self, prompt: int, answers: int) -> bool:
         """Whether so many prompt tokens and answers can be asked too. An answer is no longer than
@@ -94,8 +94,8 @@ class Spending:
         )
 
     def add(self, answers: Sequence[Answer], seconds: float) -> None:
-        self.prompt += sum(one.prompt_tokens for one in answers)
-        self.answer += sum(one.tokens for one in answers)
+        self.prompt += sum(answer.prompt_tokens for answer in answers)
+        self.answer += sum(answer.tokens for answer in answers)
         self.seconds += seconds
         self.slowest = max(self.slowest, seconds / len(answers))
 
@@ -157,21 +157,21 @@ def distill(
         return
     print(f"asking {version.label} {counted(len(asked), 'prompt')}", file=sys.stderr)
     with ended_by_signals():
-        said = answers_within(asked, system, spending)
+        answers = answers_within(asked, system, spending)
     proposed = [
-        answered(row, said[row.id].text, version.label, LABELLED.name)
+        answered(row, answers[row.id].text, version.label, LABELLED.name)
         for row in asked
-        if row.id in said and said[row.id].tokens < decoding.max_new_tokens
+        if row.id in answers and answers[row.id].tokens < decoding.max_new_tokens
     ]
     # Imported here because faults are found by libraries of an extra.
     from curation.faults.every_fault import FAULTS
 
     items = [*rows_in(Split.DEV), *rows_in(Split.SEALED)]
-    found = sifted(proposed, (), items, FAULTS, read_waivers().ours)
-    if cut := len(said) - len(proposed):
-        found.dropped[CUT] += cut
-    if found.kept:
-        write_review(drafts_of(found.kept, marks), to)
+    outcome = sifted(proposed, (), items, FAULTS, read_waivers().ours)
+    if cut := len(answers) - len(proposed):
+        outcome.dropped[CUT] += cut
+    if outcome.kept:
+        write_review(drafts_of(outcome.kept, marks), to)
         note_teacher(
             TaughtBy(
                 name=version.label,
@@ -185,12 +185,12 @@ def distill(
         "version": version.number,
         "adapter": contestant.adapter,
         "asked": len(asked),
-        "answered": len(said),
-        "rows": len(found.kept),
-        "dropped": dict(found.dropped.most_common()),
+        "answered": len(answers),
+        "rows": len(outcome.kept),
+        "dropped": dict(outcome.dropped.most_common()),
         **spending.told,
-        "stopped": len(said) < len(asked),
-        "to": str(to) if found.kept else None,
+        "stopped": len(answers) < len(asked),
+        "to": str(to) if outcome.kept else None,
     }
     if as_json:
         print_json(summary)
@@ -239,18 +239,18 @@ def answers_within(
     rows: Sequence[Row], system: Respondent, spending: Spending
 ) -> dict[str, Answer]:
     """The answers by their rows' ids, as far as the limits let them be asked for."""
-    own, found = {row.id: row for row in rows}, dict[str, Answer]()
+    by_id, answers = {row.id: row for row in rows}, dict[str, Answer]()
     units = system.units(rows, 1)
     for part in [[unit] for unit in units] if spending.limited else [units]:
         new = [unit for unit in part if system.cached(unit, 1) is None]
         flat = [row for unit in new for row in unit]
         if flat and not spending.allows(most_tokens(flat, system), len(flat)):
             break
-        asked = [own[row.id] for unit in part for row in unit]
-        found |= {answer.item: answer for answer in system.answers(asked, "teacher")}
+        asked = [by_id[row.id] for unit in part for row in unit]
+        answers |= {answer.item: answer for answer in system.answers(asked, "teacher")}
         for made in filter(None, (system.cached(unit, 1) for unit in new)):
             spending.add(made.answers, made.seconds)
-    return found
+    return answers
 
 
 def most_tokens(rows: Sequence[Row], system: Respondent) -> int:
@@ -273,20 +273,20 @@ def drafts_of(kept: Sequence[Proposal], judge: Judge | None) -> list[DraftRow]:
     row's own, the surest first.
     """
     if judge is None:
-        return [draft_of(one) for one in kept]
+        return [draft_of(proposal) for proposal in kept]
     pairs = [
         AnswerPair(
-            item=one.wish.seed.id,
-            prompt=one.row.prompt_text,
-            champion=one.wish.seed.completion_text,
-            challenger=one.row.completion_text,
-            evidence=one.row.evidence,
+            item=proposal.wish.seed.id,
+            prompt=proposal.row.prompt_text,
+            champion=proposal.wish.seed.completion_text,
+            challenger=proposal.row.completion_text,
+            evidence=proposal.row.evidence,
         )
-        for one in kept
+        for proposal in kept
     ]
     marks = [judgement.win_probability for judgement in judge.prefer(pairs)]
-    order = sorted(zip(marks, kept, strict=True), key=lambda one: -(one[0] or 0.0))
-    return [marked(draft_of(one), mark) for mark, one in order]
+    order = sorted(zip(marks, kept, strict=True), key=lambda pair: -(pair[0] or 0.0))
+    return [marked(draft_of(proposal), mark) for mark, proposal in order]
 
 
 def marked(draft: DraftRow, mark: float | None) -> DraftRow:

@@ -63,10 +63,10 @@ def place_of(asked: str) -> str:
     """The name of the page that is meant. Raises InputError where none is, or several are."""
     names = ["index", *(name for _, listed in parts() for name in listed)]
     wanted = asked.removeprefix("docs/").removesuffix(".md")
-    found = [name for name in names if wanted in (name, PurePosixPath(name).name)]
-    if len(found) == 1:
-        return found[0]
-    near = found or get_close_matches(wanted, [PurePosixPath(name).name for name in names], n=3)
+    matches = [name for name in names if wanted in (name, PurePosixPath(name).name)]
+    if len(matches) == 1:
+        return matches[0]
+    near = matches or get_close_matches(wanted, [PurePosixPath(name).name for name in names], n=3)
     hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(names)}"
     raise InputError(f"there is no page {asked} in the documentation: {hint}")
 
@@ -112,8 +112,8 @@ def shown(name: str) -> Markup:
 
 def slug(heading: Token) -> str:
     """As GitHub and the site have it."""
-    said = "".join(part.content for part in heading.children or ())
-    return re.sub(r"[^\w\- ]", "", said.lower()).replace(" ", "-")
+    text = "".join(part.content for part in heading.children or ())
+    return re.sub(r"[^\w\- ]", "", text.lower()).replace(" ", "-")
 
 
 def lead(link: Token, page: str) -> None:

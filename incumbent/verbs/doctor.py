@@ -53,13 +53,13 @@ def print_diagnosis(as_json: Json = False) -> None:
 
     $ incumbent project doctor
     """
-    found = list(findings())
+    diagnosis = list(findings())
     if as_json:
-        print_json([asdict(finding) for finding in found])
+        print_json([asdict(finding) for finding in diagnosis])
     else:
         marks = {True: Text("ok", "green"), False: Text("missing", "red")}
-        print_table(("", "", ""), ((marks[f.ok], f.what, f.detail) for f in found))
-    if not all(finding.ok for finding in found):
+        print_table(("", "", ""), ((marks[f.ok], f.what, f.detail) for f in diagnosis))
+    if not all(finding.ok for finding in diagnosis):
         sys.exit(1)
 
 

@@ -100,14 +100,14 @@ def print_list(as_json: Json = False) -> None:
     $ incumbent gateway experiment list
     """
     with RegistryReader.here() as registry:
-        found = experiments(registry)
+        listed = experiments(registry)
     if as_json:
-        print_json([summary(one) for one in found])
-    elif not found:
+        print_json([summary(experiment) for experiment in listed])
+    elif not listed:
         console.print("no experiments: `incumbent gateway experiment start V` opens one")
     else:
         columns = (">number", "version", "against", "mode", ">share", "metric", "since", "verdict")
-        print_table(columns, map(line, found))
+        print_table(columns, map(line, listed))
 
 
 def line(one: Experiment) -> tuple[str | Text, ...]:
@@ -154,8 +154,8 @@ def print_one(number: ExperimentNumber, as_json: Json = False) -> None:
 def figure_lines(result: ExperimentResult) -> Iterator[tuple[str, ...]]:
     users = result.users
     yield ("users", f"{users.champion:,.0f}", f"{users.challenger:,.0f}", "", "", "")
-    for one in result.comparisons:
-        yield figure_line(one)
+    for comparison in result.comparisons:
+        yield figure_line(comparison)
 
 
 def figure_line(one: ArmComparison) -> tuple[str, ...]:

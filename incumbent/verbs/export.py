@@ -201,7 +201,7 @@ def write(
     repository: str | None = None,
 ) -> None:
     """The whole folder; an engine's form is scored again first, and the scores are shown."""
-    scored, own, told = None, "", list[str]()
+    scored, papers, told = None, "", list[str]()
     form, scoring = wanted.form, wanted.scoring
     try:
         with staged_folder(to) as draft:
@@ -212,7 +212,9 @@ def write(
                 planned = exporting.plan(lineage, form, scoring)
                 answered = exporting.write_form(registry, planned, draft)
                 scored = exporting.check(planned, answered, draft, scoring.margin)
-                own = exporting.write_papers(scored, lineage.version.adapter.system_prompt, draft)
+                papers = exporting.write_papers(
+                    scored, lineage.version.adapter.system_prompt, draft
+                )
             elif form == "merged":
                 # Imported here because an export of the adapter does without torch.
                 from training.precision import choose_numerics
@@ -223,7 +225,7 @@ def write(
                 write_adapter(registry, lineage.version, draft)
             engine = form if scored else None
             text = card(lineage, merged=form in WHOLE, form=engine, repository=repository)
-            write_papers(registry.artifacts, lineage, draft, text + own)
+            write_papers(registry.artifacts, lineage, draft, text + papers)
             if wanted.sbom:
                 libraries = Libraries.of(lineage, installed_packages())
                 words = wanted.words(lineage.version)
@@ -334,13 +336,13 @@ def import_adapter(
     choice = ModelChoice(model=base, revision=revision) if base else None
     made_for = pin(choice, "base") if choice else ModelPin.read(BASE)
     on = pinned_folder(made_for, "base")
-    with admit(folder, made_for, on) as found, Registry.here() as registry:
+    with admit(folder, made_for, on) as admitted, Registry.here() as registry:
         if rows_of(Split.SEALED).exists():
             sealed = Row.read_lines(rows_of(Split.SEALED))
-            refuse_told_answers(found.adapter.texts_in_front, sealed)
-        new = registry.version_of(found.adapter.files) is None
-        version = registry.submit(found.adapter, found.folder, reason, found.origin)
-        origin = found.origin
+            refuse_told_answers(admitted.adapter.texts_in_front, sealed)
+        new = registry.version_of(admitted.adapter.files) is None
+        version = registry.submit(admitted.adapter, admitted.folder, reason, admitted.origin)
+        origin = admitted.origin
     if as_json:
         print_json(summary(version, origin, new))
     else:

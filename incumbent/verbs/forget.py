@@ -64,21 +64,21 @@ class ErasureScope:
 
     @property
     def records(self) -> int:
-        return sum(len(one.records) for one in self.cuts)
+        return sum(len(file_cut.records) for file_cut in self.cuts)
 
     @property
     def places(self) -> list[Path]:
-        return [*(one.path for one in self.cuts), *self.by_hand]
+        return [*(file_cut.path for file_cut in self.cuts), *self.by_hand]
 
     @property
     def nothing(self) -> bool:
-        found = (self.rows, self.cuts, self.by_hand, self.traces, self.artifacts, self.indexed)
-        return not any(found)
+        kinds = (self.rows, self.cuts, self.by_hand, self.traces, self.artifacts, self.indexed)
+        return not any(kinds)
 
     @property
     def to_delete(self) -> list[AdapterVersion]:
         """Versions that tell of them, each once."""
-        return [*self.versions, *(one for one in self.indexed if one not in self.versions)]
+        return [*self.versions, *(v for v in self.indexed if v not in self.versions)]
 
 
 def forget(
@@ -112,15 +112,15 @@ def forget(
     with Registry.here() as registry, changing() if erase else nullcontext():
         if erase:
             registry.roles.require("promote", registry.actor)
-        found = find(wanted, registry)
-        if found.nothing:
+        scope = find(wanted, registry)
+        if scope.nothing:
             raise InputError(f"nothing here is or names {', '.join([*wanted.ids, *texts])}")
         if erase and reason:
-            erase_all(found, registry, reason)
+            erase_all(scope, registry, reason)
     if as_json:
-        print_json(fields_of(found, erased=erase))
+        print_json(fields_of(scope, erased=erase))
     else:
-        print_found(found, erased=erase)
+        print_found(scope, erased=erase)
 
 
 def find(wanted: ErasureRequest, registry: Registry) -> ErasureScope:
@@ -130,14 +130,14 @@ def find(wanted: ErasureRequest, registry: Registry) -> ErasureScope:
     """
     collected = gathered(reads_of(load(CollectParams).sources), erased=Erased())
     every = everything(collected)
-    meant = {one.id: one for one in every if wanted.meant(one.model_dump(mode="json"))}
+    meant = {item.id: item for item in every if wanted.meant(item.model_dump(mode="json"))}
     known, first = RowFinder(every), records_in(cuts_of(wanted.meant))
     wanted = wanted.of_traffic(first)
-    rows = meant | {one.id: one for record in first for one in known.told_in(record)}
-    own = RowFinder(list(rows.values()))
-    tells_of = Meaning(wanted, own)
+    rows = meant | {item.id: item for record in first for item in known.told_in(record)}
+    finder = RowFinder(list(rows.values()))
+    tells_of = Meaning(wanted, finder)
     cuts = cuts_of(tells_of)
-    trail = Trail.of(wanted, rows.values(), (one for one in every if one.id not in rows))
+    trail = Trail.of(wanted, rows.values(), (item for item in every if item.id not in rows))
     learnt, unknown = trained_versions(registry, rows.values())
     return ErasureScope(
         rows=list(rows.values()),
@@ -168,13 +168,13 @@ def origins_of(rows: Collection[str], origins: Iterable[Origin]) -> set[str]:
 
 
 def records_in(cuts: Iterable[Cut]) -> list[Any]:
-    return [record for one in cuts for record in one.records]
+    return [record for file_cut in cuts for record in file_cut.records]
 
 
 def others_in(records: Iterable[Any], known: RowFinder) -> list[Erasable]:
     """Preferences that no source holds: they are learnt from all the same."""
-    found = (preference_of(record) for record in records if not known.told_in(record))
-    return [one for one in found if one]
+    preferences = (preference_of(record) for record in records if not known.told_in(record))
+    return [preference for preference in preferences if preference]
 
 
 def erase_all(found: ErasureScope, registry: Registry, reason: str) -> None:
@@ -182,7 +182,7 @@ def erase_all(found: ErasureScope, registry: Registry, reason: str) -> None:
     as they hold a row, an erasure that was killed finds all that was made of it.
     """
     known, gone = Erased.here(), [*found.rows, *found.others]
-    ids = tuple(dict.fromkeys([*(one.id for one in gone), *found.requests]))
+    ids = tuple(dict.fromkeys([*(item.id for item in gone), *found.requests]))
     texts = tuple(dict.fromkeys(map(text_digest, gone)))
     if not known.rows.issuperset(ids):
         at, by = stamp(registry.clock()), registry.actor
@@ -191,10 +191,10 @@ def erase_all(found: ErasureScope, registry: Registry, reason: str) -> None:
     trained = [version.number for version in found.versions if version.family == registry.family]
     files = list(filter(None, map(md5_in_cache, found.traces)))
     registry.record_erasure(ids, trained, found.artifacts, reason, files=files)
-    for one in found.cuts:
-        cut_again(one.path, found.meant)
-    for one in cuts_of(found.meant):  # a gateway's rows have got other files meanwhile
-        cut_again(one.path, found.meant)
+    for file_cut in found.cuts:
+        cut_again(file_cut.path, found.meant)
+    for file_cut in cuts_of(found.meant):  # a gateway's rows have got other files meanwhile
+        cut_again(file_cut.path, found.meant)
     delete_files(found.traces)  # those too that a source was a link to
 
 
@@ -209,16 +209,16 @@ def delete_files(paths: Iterable[Path]) -> None:
 def cut_again(path: Path, meant: Meant) -> None:
     """A gateway may append to it, and may have since it was looked at."""
     with suppress(FileNotFoundError), held(path):  # a night may have deleted it
-        if found := cut(path, meant):
-            found.apply()
+        if file_cut := cut(path, meant):
+            file_cut.apply()
             upload_if_remote(path)
 
 
 def print_found(found: ErasureScope, *, erased: bool) -> None:
     gone = "erased" if erased else "would be erased"
     say(f"{gone}: {counted(len(found.rows), 'row')} of the sources")
-    for one in found.cuts:
-        say(f"  {counted(len(one.records), 'record')} of {one.path}")
+    for file_cut in found.cuts:
+        say(f"  {counted(len(file_cut.records), 'record')} of {file_cut.path}")
     say(f"  {counted(len(found.traces), 'file')} that stages, caches and nights made of them")
     if found.artifacts:
         say(f"  {counted(len(found.artifacts), 'artifact')} of the registry")
@@ -244,8 +244,8 @@ def print_found(found: ErasureScope, *, erased: bool) -> None:
 def fields_of(found: ErasureScope, *, erased: bool) -> dict[str, Any]:
     return {
         "erased": erased,
-        "rows": [one.id for one in found.rows],
-        "records": {str(one.path): len(one.records) for one in found.cuts},
+        "rows": [row.id for row in found.rows],
+        "records": {str(file_cut.path): len(file_cut.records) for file_cut in found.cuts},
         "by_hand": [str(path) for path in found.by_hand],
         "files": [str(path) for path in found.traces],
         "artifacts": found.artifacts,

@@ -235,19 +235,19 @@ def import_vendor(found: VendorFiles, asked: HowRead, doing: Doing) -> None:
     new = ImportChange.of({})
     for place, part in parts.items():
         new += import_change(part.found, place, train_only=place is to, licence=asked.licence)
-    refuse_other_content(new, [f for one in parts for f in one.files], replace=doing.replace)
+    refuse_other_content(new, [f for target in parts for f in target.files], replace=doing.replace)
     if not doing.dry:
         write_change(new)
-    notes = {one: notes_of(part, read_waivers().ours) for one, part in parts.items()}
+    notes = {target: notes_of(part, read_waivers().ours) for target, part in parts.items()}
     if doing.as_json:
         told = [
-            summary(part, new, one, notes[one], dry=doing.dry) | {"learnt": one is to}
-            for one, part in parts.items()
+            summary(part, new, target, notes[target], dry=doing.dry) | {"learnt": target is to}
+            for target, part in parts.items()
         ]
         print_json({"parts": told, "next": found.contestant})
         return
-    for one, part in parts.items():
-        show(import_lines(part, notes[one], dry=doing.dry))
+    for dest, part in parts.items():
+        show(import_lines(part, notes[dest], dry=doing.dry))
     show(found.lines())
     show(import_change_lines(new, dry=doing.dry))
     show([LabelledLines("then", [found.contestant])])

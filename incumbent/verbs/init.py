@@ -118,11 +118,11 @@ def account_lines(findings: Findings) -> Iterator[str]:
     taken = Counter(fate.part for fate in account if fate.part)
     left = Counter(fate.why for fate in account if not fate.part)
     parts = PARTS | {name: words for name, words in BESIDE.items() if taken[name]}
-    found = [(taken[part], words) for part, words in parts.items()]
-    found += [(count, f"left out: {why}") for why, count in left.most_common()]
+    counts = [(taken[part], words) for part, words in parts.items()]
+    counts += [(count, f"left out: {why}") for why, count in left.most_common()]
     width = len(f"{len(account):,}")
     yield total(account)
-    yield from (f"  {count:>{width},} {words}" for count, words in found)
+    yield from (f"  {count:>{width},} {words}" for count, words in counts)
     yield (
         f"{findings.rehearsed} general rows are rehearsed beside them, so that the model forgets "
         "less of what it knows"
@@ -285,10 +285,10 @@ def init_project(
     base = chosen_base(base)
     with saying_what_stays(NOTHING), ended_by_signals():
         places = places.tried(family_of(target))
-        found = look_at(files, how)
-        show([own_file_lines(found), *(column_lines(found.columns) if found.columns else ())])
-        agree(found, yes=yes)
-        make(target, found, how, base, places, yes=yes, learnt=(LEARNT,) if vendor else ())
+        data = look_at(files, how)
+        show([own_file_lines(data), *(column_lines(data.columns) if data.columns else ())])
+        agree(data, yes=yes)
+        make(target, data, how, base, places, yes=yes, learnt=(LEARNT,) if vendor else ())
     show(what_is_next(target, places, *(vendor.steps if vendor else ())))
 
 
@@ -296,7 +296,7 @@ def showing_passages(base: BaseChoice, files: OwnFiles) -> BaseChoice:
     """The base, asked with the passages of rows where these have some."""
     made = (read.made for file in files.files for read in file.reads or ())
     shown = bool(files.columns and files.columns.columns.evidence)
-    shown = shown or any(isinstance(one, Row) and one.evidence for one in made)
+    shown = shown or any(isinstance(item, Row) and item.evidence for item in made)
     return base.model_copy(update={"evidence_template": USUAL}) if shown else base
 
 
@@ -317,20 +317,20 @@ def make(
         copy_project(Path(), sample=False)
         sources = files.sources(take_in(list(there), there), how)
         base = showing_passages(base, files)
-        found = find(sources, base, prepare(base), learnt)
+        facts = find(sources, base, prepare(base), learnt)
         chosen = Chosen(
             family=family_of(target),
             base=base,
             sources=tuple(sources),
-            found=found,
+            found=facts,
             shared=places.remote is not None,
         )
         write_settings(chosen)
         places.put_in()
         console.print()
-        show([*finding_lines(found), *outlook_lines(found)])
-        tell_task([row for part in Split for row in found.part(part)], yes=yes)
-        show([LabelledLines("gate", list(gate_lines(found.made.parts, found.params, found.ours)))])
+        show([*finding_lines(facts), *outlook_lines(facts)])
+        tell_task([row for part in Split for row in facts.part(part)], yes=yes)
+        show([LabelledLines("gate", list(gate_lines(facts.made.parts, facts.params, facts.ours)))])
         names = ", ".join(file.name for file in there)
         rows = [source.path for source in sources]
         start(rows, f"Start with {names}", home, places.remote)
@@ -369,7 +369,7 @@ def agree(files: OwnFiles, *, yes: bool) -> None:
 
 def as_options(columns: Columns) -> str:
     """The options that say what was guessed, to be changed."""
-    one = (
+    singles = (
         ("--completion", columns.completion),
         ("--messages", columns.messages),
         ("--group", columns.group),
@@ -377,7 +377,7 @@ def as_options(columns: Columns) -> str:
     )
     options = [("--prompt", name) for name in columns.prompt]
     options += [("--evidence", name) for name in columns.evidence]
-    options += [(option, name) for option, name in one if name]
+    options += [(option, name) for option, name in singles if name]
     options += [("--slice", name) for name in columns.slices]
     return shlex.join(word for option in options for word in option)
 

@@ -89,10 +89,10 @@ class Incumbent:
 
 def incumbent_here() -> Incumbent:
     """Raises InputError where it came from a wheel that is not there any more."""
-    own, note = version("incumbent"), installed_from()
+    release, note = version("incumbent"), installed_from()
     url = note.get("url", "")
     if not url.startswith("file:"):
-        return Incumbent(own, address=address_of(note) or None)
+        return Incumbent(release, address=address_of(note) or None)
     path = Path(unquote(urlsplit(url).path))
     if not path.exists():
         raise InputError(
@@ -100,8 +100,8 @@ def incumbent_here() -> Incumbent:
             "cannot get the same: install it again"
         )
     if path.is_dir():
-        return Incumbent(own, folder=path)
-    return Incumbent(own, wheel=path)
+        return Incumbent(release, folder=path)
+    return Incumbent(release, wheel=path)
 
 
 def installation(incumbent: Incumbent, places: Places) -> Installation:
@@ -158,8 +158,8 @@ def make_wheel(incumbent: Incumbent) -> None:
         )
         made = Path(aside, incumbent.sent.name)
         if done.returncode or not made.exists():
-            said = one_line(done.stderr or done.stdout)[-SHOWN:]
-            raise IncumbentError(f"no wheel could be made of {incumbent.folder}: {said}")
+            complaint = one_line(done.stderr or done.stdout)[-SHOWN:]
+            raise IncumbentError(f"no wheel could be made of {incumbent.folder}: {complaint}")
         rename_all({made: incumbent.sent})
 
 

@@ -173,16 +173,16 @@ class AgentDesk:
                 yield tool
 
     def declaration(self, verb: str) -> Any:
-        found = self.verbs
+        command = self.verbs
         for word in verb.split():
-            found = found.commands[word]
-        return found
+            command = command.commands[word]
+        return command
 
     def parameters(self, tool: AgentTool) -> dict[str, Any]:
         """What a caller may set, by the names that a caller uses."""
         declared = self.declaration(tool.verb).loaded.params
-        kept = (one for one in declared if one.name not in UNOFFERED | tool.left_out)
-        return {called(one): one for one in kept}
+        kept = (param for param in declared if param.name not in UNOFFERED | tool.left_out)
+        return {called(param): param for param in kept}
 
     def tools(self) -> Iterator["Tool"]:
         from mcp.types import Tool, ToolAnnotations
@@ -268,9 +268,9 @@ def places_below(project: Path, path: str) -> Iterator[Path]:
     yield from whole.rglob("*")
     if glob.has_magic(path):
         root = Path(whole.anchor)
-        for found in root.glob(str(whole.relative_to(root))):
-            yield found
-            yield from found.rglob("*")
+        for match in root.glob(str(whole.relative_to(root))):
+            yield match
+            yield from match.rglob("*")
 
 
 # --- from a verb's declaration to a tool ----------------------------------------------------------
@@ -290,10 +290,12 @@ def option_of(parameter: Any) -> str:
 
 def input_schema(parameters: Mapping[str, Any], tool: AgentTool) -> dict[str, Any]:
     """The JSON Schema of a tool's arguments."""
-    required = [k for k, one in parameters.items() if one.required or one.name in tool.required]
+    required = [
+        k for k, param in parameters.items() if param.required or param.name in tool.required
+    ]
     return {
         "type": "object",
-        "properties": {key: schema_of(one) for key, one in parameters.items()},
+        "properties": {key: schema_of(param) for key, param in parameters.items()},
         "required": required,
         "additionalProperties": False,
     }
@@ -345,7 +347,7 @@ def typed(given: Mapping[str, Any], parameters: Mapping[str, Any]) -> Iterator[s
         elif parameter.type_descriptor.is_tuple:
             yield from (option, *value)
         elif value is not False:
-            yield from (f"{option}={one}" for one in (value if several else [value]))
+            yield from (f"{option}={part}" for part in (value if several else [value]))
     yield from ("--", *positional)
 
 

@@ -88,10 +88,10 @@ class MergeSearch:
     @property
     def expected(self) -> float | None:
         """Minutes of all answers; None where it is not known how fast this machine is."""
-        found, count = pace(self.aside.numerics), len(self.merges) + len(self.parents)
-        if found is None:
+        speed, count = pace(self.aside.numerics), len(self.merges) + len(self.parents)
+        if speed is None:
             return None
-        asked = found.reading if self.by == LOSS else found.answering
+        asked = speed.reading if self.by == LOSS else speed.answering
         return count * (asked(self.items) + LOADING)
 
     def run(self, place: Path) -> "MergeResult":
@@ -190,9 +190,9 @@ def result_of(
         items=len(groups),
         clusters=len(set(groups)),
         level=round(1 - 2 * search.alpha, 6),
-        parents=tuple(score_of(one.label, one.adapter.files, i) for one, i in of_parents),
+        parents=tuple(score_of(parent.label, parent.adapter.files, i) for parent, i in of_parents),
         best_parent=best_parent,
-        merges=tuple(score_of(str(one), digest_folder(f), i) for one, f, i in of_merges),
+        merges=tuple(score_of(str(merge), digest_folder(f), i) for merge, f, i in of_merges),
         best=int((sign * merges.mean(axis=1)).argmax()),
         gain=gain_of_best(np.vstack([best, merges]), 0, groups, better),
         tried=tried,
@@ -205,8 +205,8 @@ def origin_of(search: MergeSearch, found: MergeResult) -> MergedOrigin:
     parents = zip(search.parents, merge.shares(len(search.parents)), strict=True)
     return MergedOrigin(
         parents=tuple(
-            MergedParent(adapter=one.adapter.files, version=one.version, share=share)
-            for one, share in parents
+            MergedParent(adapter=parent.adapter.files, version=parent.version, share=share)
+            for parent, share in parents
         ),
         method=merge.method,
         density=merge.density,
@@ -277,14 +277,16 @@ def merge(
         parents = parents_here(registry, champions, challenger)
         search = MergeSearch.here(parents, merges, seed, by)
         say_beginning(search)
-        found, version = search.run(Path(place)), None
-        if found.is_better or register:
-            folder = Path(place, str(found.best))
-            version = registered(registry, search, found, folder, reason)
+        outcome, version = search.run(Path(place)), None
+        if outcome.is_better or register:
+            folder = Path(place, str(outcome.best))
+            version = registered(registry, search, outcome, folder, reason)
     if as_json:
-        print_json(found.model_dump(mode="json") | {"said": found.sentences, "version": version})
+        print_json(
+            outcome.model_dump(mode="json") | {"said": outcome.sentences, "version": version}
+        )
         return
-    print_found(found, version)
+    print_found(outcome, version)
 
 
 def refuse() -> NoReturn:
@@ -335,7 +337,7 @@ def learnt_by(registry: Registry, parent: MergeParent) -> tuple[WordPrints | Non
 
 def print_found(found: MergeResult, version: AdapterVersion | None) -> None:
     both = (*found.parents, *found.merges)
-    rows = [(one.name, f"{one.score:.4f}", str(one.over)) for one in both]
+    rows = [(entry.name, f"{entry.score:.4f}", str(entry.over)) for entry in both]
     print_table(("on dev", f">{found.by}", ">better than the best parent by"), rows)
     console.print()
     say_conclusion(found.sentences)

@@ -252,8 +252,8 @@ def check_scheduler(teams: Path | None = None) -> None:
     looking would make a registry.
     """
     host, now = socket.gethostname(), datetime.now(UTC)
-    own = [one for one in (of_teams(teams) if teams else here()) if one.machine == host]
-    newest = min(own, key=lambda one: one.age(now), default=None)
+    beats = [beat for beat in (of_teams(teams) if teams else here()) if beat.machine == host]
+    newest = min(beats, key=lambda beat: beat.age(now), default=None)
     if newest is None:
         raise IncumbentError(
             f"no scheduler runs on {host}: start one by `incumbent drift scheduler`"

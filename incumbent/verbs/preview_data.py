@@ -113,38 +113,38 @@ def headline(preview: Preview) -> str:
 def print_tokens(preview: Preview) -> None:
     """One line for each token, or for those that are a character together."""
     rows, place = [], 0
-    for one in preview.shown:
-        ids = " ".join(map(str, one.ids))
-        rows.append((str(place), ids, "learnt" if one.learnt else "", spelled(one.text)))
-        place += len(one.ids)
+    for token in preview.shown:
+        ids = " ".join(map(str, token.ids))
+        rows.append((str(place), ids, "learnt" if token.learnt else "", spelled(token.text)))
+        place += len(token.ids)
     print_table((">at", ">id", "", "token"), rows)
 
 
 def margined(preview: Preview) -> Iterator[Text]:
     """The text's own lines, broken where the screen ends, what is learnt on lines of its own."""
     line, kind, place = Text(), None, 0
-    for number, one in enumerate(preview.shown):
+    for number, token in enumerate(preview.shown):
         cut = preview.cuts.get(place)
-        if line and (cut or one.learnt != kind):
+        if line and (cut or token.learnt != kind):
             yield line
             line = Text()
         if cut:
             yield Text(f"─────── {cut}", "yellow")
             kind = None
-        for part in parts_of(one):
+        for part in parts_of(token):
             if line and line.cell_len + len(DOT) + part.cell_len > screen_width():
                 yield line
                 line = Text()
             if not line:
-                line.append(REST if one.learnt == kind else MARGIN[one.learnt], "dim")
+                line.append(REST if token.learnt == kind else MARGIN[token.learnt], "dim")
             elif not console.color_system:
                 line.append(DOT)
-            kind = one.learnt
-            line.append(part.plain, SHADES[one.learnt][number % 2])
+            kind = token.learnt
+            line.append(part.plain, SHADES[token.learnt][number % 2])
             if part.plain.endswith(LINE_END):
                 yield line
                 line = Text()
-        place += len(one.ids)
+        place += len(token.ids)
     if line:
         yield line
 
@@ -242,10 +242,10 @@ def preview(
         if not file.is_file():
             problem = "is not there yet: `incumbent run` makes it; or name a FILE"
             raise InputError(problem, file=file)
-    own = read_own([file], how)
-    chosen = chosen_of(own, file, row, rows, documents=document)
+    records = read_own([file], how)
+    chosen = chosen_of(records, file, row, rows, documents=document)
     base = PreviewBase(load(BaseChoice))
-    previews = [base.preview(*one) for one in chosen]
+    previews = [base.preview(*item) for item in chosen]
     if as_json:
         print_json([as_fields(preview) for preview in previews])
         return
@@ -261,16 +261,16 @@ def chosen_of(
     """Id, place and what was made of it. A file that holds no rows shows its documents."""
     rows = any(isinstance(made, Row) for made in own.made) and not documents
     kind: type[Row | Document] = Row if rows else Document
-    found = [
+    matches = [
         (name, own.lines[name][0], made)
         for name, made in zip(own.ids, own.made, strict=True)
         if isinstance(made, kind) and row in (None, name)
     ]
-    if not found and row is not None:
+    if not matches and row is not None:
         raise InputError(f"holds no {row}", file=file, field="--row")
-    if not found:
+    if not matches:
         raise InputError("holds no documents" if documents else "holds no rows", file=file)
-    return found if row is not None else found[:count]
+    return matches if row is not None else matches[:count]
 
 
 def cuts_of_row(tokens: RowTokens, longest: int) -> dict[int, str]:
@@ -299,5 +299,5 @@ def as_fields(preview: Preview) -> dict[str, Any]:
         "learnt": preview.learnt,
         "end": preview.end,
         "cuts": preview.cuts,
-        "tokens": [asdict(one) for one in preview.shown],
+        "tokens": [asdict(token) for token in preview.shown],
     }

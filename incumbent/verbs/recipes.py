@@ -183,8 +183,8 @@ def with_recipe(text: str, recipe: NamedRecipe) -> str:
 
     Raises InputError where the file is so written that a program cannot edit it.
     """
-    said = (sections(text).get("training") or {}).items()
-    steps = {step: keys for step, keys in said if f"training.{step}" in STEPS}
+    items = (sections(text).get("training") or {}).items()
+    steps = {step: keys for step, keys in items if f"training.{step}" in STEPS}
     changed = changes(flat(steps), recipe)
     try:
         new = with_values(text, changed)
@@ -219,13 +219,13 @@ def with_values(text: str, changed: dict[str, Any]) -> str:
 
 def expected(text: str, changed: dict[str, Any]) -> dict[str, Any]:
     """What the file is to say then."""
-    said = sections(text)
+    settings = sections(text)
     if changed:
-        said["training"] = dict(said.get("training") or {})
+        settings["training"] = dict(settings.get("training") or {})
     for name, value in changed.items():
         step, _, key = name.partition(".")
-        said["training"][step] = (said["training"].get(step) or {}) | {key: value}
-    return said
+        settings["training"][step] = (settings["training"].get(step) or {}) | {key: value}
+    return settings
 
 
 def same(old: Any, new: Any) -> bool:
@@ -242,5 +242,5 @@ def as_number(value: Any) -> float | None:
 
 
 def sections(text: str) -> dict[str, Any]:
-    found: Any = yaml.load(text, Values)
-    return dict(found or {})
+    document: Any = yaml.load(text, Values)
+    return dict(document or {})

@@ -118,18 +118,18 @@ def compared_and_stopped(*, alone: bool, as_json: bool) -> bool:
     # Imported here because it brings libraries of seconds, and few runs compare.
     from incumbent.reproducing.quick_run import NotComparedError, compare_with_champion
 
-    found, stops = None, False
+    comparison, stops = None, False
     try:
-        found = compare_with_champion()
+        comparison = compare_with_champion()
     except NotComparedError as problem:
         then = "" if alone else ", and the run goes on"
         print(f"not compared{then}: {problem}", file=sys.stderr)
     else:
-        stops = found.stops
-        found.write(home() / "quick" / f"{found.digest[:16]}.json")
-        print(found, file=sys.stderr)
+        stops = comparison.stops
+        comparison.write(home() / "quick" / f"{comparison.digest[:16]}.json")
+        print(comparison, file=sys.stderr)
     if as_json and (stops or alone):
-        print_json({"stages": stages_as_json(screen), "quick": found, "stops": stops})
+        print_json({"stages": stages_as_json(screen), "quick": comparison, "stops": stops})
     return stops
 
 
@@ -193,7 +193,7 @@ def reproduce_version(
 
     $ incumbent registry reproduce v3
     """
-    said = Console(stderr=True, highlight=False, markup=False)
+    err = Console(stderr=True, highlight=False, markup=False)
     with RegistryReader.here() as registry, ended_by_signals():
         # Imported here because they bring libraries that take a second.
         from incumbent.reproducing.project_copy import reproducible
@@ -201,11 +201,11 @@ def reproduce_version(
 
         wanted = reproducible(registry, number)
         with working_folder(keep) as folder:
-            found = make_again(registry, wanted, folder, lambda text: said.print(text, style="dim"))
+            rerun = make_again(registry, wanted, folder, lambda text: err.print(text, style="dim"))
     if as_json:
-        print_json(found.model_dump(mode="json") | {"same": found.same, "kept": keep and str(keep)})
+        print_json(rerun.model_dump(mode="json") | {"same": rerun.same, "kept": keep and str(keep)})
     else:
-        print_reproduction(found)
+        print_reproduction(rerun)
         if keep:
             say(f"kept: {keep}")
 
@@ -261,14 +261,14 @@ def print_dev(found: "Reproduction") -> None:
     console.print("\non dev, reproduced − original")
     rows = [
         (
-            one.metric,
-            number(one.original),
-            number(one.reproduced),
-            f"{one.difference:+.3f}",
-            f"{one.interval[0]:+.3f} … {one.interval[1]:+.3f}",
-            str(one.items),
+            difference.metric,
+            number(difference.original),
+            number(difference.reproduced),
+            f"{difference.difference:+.3f}",
+            f"{difference.interval[0]:+.3f} … {difference.interval[1]:+.3f}",
+            str(difference.items),
         )
-        for one in found.dev
+        for difference in found.dev
     ]
     print_table(COLUMNS, rows)
     if found.beyond_chance:

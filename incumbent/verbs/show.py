@@ -56,7 +56,7 @@ def print_card(number: int) -> None:
 def print_version(number: int, as_json: bool) -> None:
     with RegistryReader.here() as registry:
         lineage = trace(registry, number)
-        tried = [one for one in experiments(registry) if one.version == number]
+        tried = [experiment for experiment in experiments(registry) if experiment.version == number]
     if as_json:
         print_json(dumped(lineage) | {"experiments": tried})
         return
@@ -65,7 +65,7 @@ def print_version(number: int, as_json: bool) -> None:
     facts = [*adapter_facts(lineage), *data_facts(lineage), *provenance_facts(lineage)]
     if lineage.decision:
         facts += decision_facts(lineage, lineage.decision)
-    facts += [("experiment", str(one)) for one in tried]
+    facts += [("experiment", str(experiment)) for experiment in tried]
     print_table(("", ""), facts + signature_facts(lineage))
     console.print("\nhistory")
     for event in lineage.history:
@@ -134,15 +134,15 @@ def data_facts(lineage: Lineage) -> list[Fact]:
 
 
 def provenance_facts(lineage: Lineage) -> list[Fact]:
-    found = lineage.provenance
-    if found is None:
+    provenance = lineage.provenance
+    if provenance is None:
         return [("commit", "not recorded")]
-    packages = ", ".join(f"{name} {version}" for name, version in found.packages.items())
+    packages = ", ".join(f"{name} {version}" for name, version in provenance.packages.items())
     return [
-        ("commit", found.commit),
-        ("", found.files_changed),
-        ("repository", f"{found.remote or 'no remote'}, folder {found.folder}"),
-        ("rows kept at", found.data_remote or "no DVC remote"),
+        ("commit", provenance.commit),
+        ("", provenance.files_changed),
+        ("repository", f"{provenance.remote or 'no remote'}, folder {provenance.folder}"),
+        ("rows kept at", provenance.data_remote or "no DVC remote"),
         ("packages", packages),
     ]
 

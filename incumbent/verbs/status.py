@@ -105,7 +105,7 @@ def print_status(as_json: bool) -> None:
 
 def refused(schedulers: Iterable[Heartbeat]) -> list[tuple[str, str]]:
     """The machines that must not do a job, each with why; they do the others."""
-    return [(one.machine, one.refuses) for one in schedulers if one.refuses]
+    return [(heartbeat.machine, heartbeat.refuses) for heartbeat in schedulers if heartbeat.refuses]
 
 
 def deployed_line(champion: AdapterVersion | None, answering: Tenure | None) -> str:
@@ -184,25 +184,25 @@ def print_deployments(as_json: Json = False) -> None:
     $ incumbent gateway deployments
     """
     with RegistryReader.here() as registry:
-        found = deployments(registry)
+        history = deployments(registry)
         champion = registry.champion()
     if as_json:
-        print_json(found.model_dump(mode="json", by_alias=True))
+        print_json(history.model_dump(mode="json", by_alias=True))
         return
-    if not found.tenures and not found.failures:
+    if not history.tenures and not history.failures:
         console.print("nothing was deployed yet: promote a version, then run `incumbent serve`")
         return
     columns = (">version", "", "from (UTC)", "until", "agreement", "replicas, or what failed")
-    print_table(columns, [line for _, line in sorted(lines(found), key=lambda pair: pair[0])])
-    if champion and (not found.tenures or found.tenures[-1].version != champion.number):
+    print_table(columns, [line for _, line in sorted(lines(history), key=lambda pair: pair[0])])
+    if champion and (not history.tenures or history.tenures[-1].version != champion.number):
         console.print(
             f"the champion is v{champion.number}, and its traffic has not moved to it: "
             f"`incumbent gateway deploy {champion.number}` says why"
         )
-    elif found.tenures and found.tenures[-1].until is None:
+    elif history.tenures and history.tenures[-1].until is None:
         say(
             "each gateway that runs sends the champion's requests to "
-            f"v{found.tenures[-1].version}; whether one runs, its address /readyz says"
+            f"v{history.tenures[-1].version}; whether one runs, its address /readyz says"
         )
 
 

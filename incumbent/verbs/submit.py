@@ -114,8 +114,8 @@ def lay_out(registry: Registry, version: AdapterVersion) -> Path:
     pipeline = read_pipeline()
     made = [out for stage in stages_to_run(pipeline) for out in stage.outs]
     given = [out for stage in pipeline if not trains(stage) for out in stage.outs]
-    own = [path.name for path in Path().iterdir() if path.name[0] != "." and path != OUTPUTS]
-    for name in (*own, *(out for out in given if out not in made)):
+    names = [path.name for path in Path().iterdir() if path.name[0] != "." and path != OUTPUTS]
+    for name in (*names, *(out for out in given if out not in made)):
         if not Path(name).exists():
             raise InputError("is not there: run `dvc repro` first", file=name)
         if not (folder / name).exists():
@@ -261,7 +261,7 @@ def adopt(reason: Reason) -> None:
     $ incumbent registry adopt-looks --reason "the old registry was lost"
     """
     with Registry.here() as registry:
-        found = registry.looks_elsewhere()
-        registry.adopt_looks(found, reason)
-    looks = counted(len(found), "look")
+        elsewhere = registry.looks_elsewhere()
+        registry.adopt_looks(elsewhere, reason)
+    looks = counted(len(elsewhere), "look")
     say(f"adopted from {LOOKS} and its history in git: {looks}")

@@ -93,23 +93,23 @@ def synthesize(
     from curation.faults.every_fault import FAULTS
 
     items = [*rows_in(Split.DEV), *rows_in(Split.SEALED)]
-    found = sifted(proposed, train, items, FAULTS, read_waivers().ours)
-    if found.kept:
-        write_review([draft_of(one) for one in found.kept], to)
-    print_outcome(found, rows, writer, to)
+    outcome = sifted(proposed, train, items, FAULTS, read_waivers().ours)
+    if outcome.kept:
+        write_review([draft_of(item) for item in outcome.kept], to)
+    print_outcome(outcome, rows, writer, to)
 
 
 def print_outcome(found: Sifted, count: int, writer: Writer, to: Path) -> None:
     """How many passed, why the others did not, and what a person has to do now."""
     share = len(found.kept) / count
-    said = f"{len(found.kept)} of {count} replies of {writer.name} passed ({share:.0%})"
-    say(said)
+    summary = f"{len(found.kept)} of {count} replies of {writer.name} passed ({share:.0%})"
+    say(summary)
     for why, dropped in found.dropped.most_common():
         say(f"  dropped: {dropped} {why}")
     if not found.kept:
         console.print("nothing is left to review: try another model, or --kind")
         return
-    kinds = Counter(one.wish.kind for one in found.kept)
+    kinds = Counter(item.wish.kind for item in found.kept)
     told = ", ".join(f"{number} {kind}" for kind, number in kinds.items())
     say(f"{told}: in {to} for Label Studio, and in {rows_beside(to)}")
     say(ACCEPTING)
@@ -135,19 +135,19 @@ class Made:
 
     @property
     def unanswerable(self) -> int:
-        return sum(one.row.answerable is False for one in self.rows)
+        return sum(item.row.answerable is False for item in self.rows)
 
     def summary(self, to: Path | None) -> dict[str, object]:
         """What `--json` prints; `to`: where the rows wait, if they do."""
         return {
-            "documents": len({one.source for one in self.passages}),
+            "documents": len({passage.source for passage in self.passages}),
             "passages": len(self.passages),
             "asked": self.asked,
             "rows": len(self.rows),
             "unanswerable": self.unanswerable,
-            "kinds": dict(Counter(one.asked.kind for one in self.rows)),
+            "kinds": dict(Counter(item.asked.kind for item in self.rows)),
             "left_out": dict(self.left_out),
-            "unread": [{"file": one.file, "why": one.why} for one in self.unread],
+            "unread": [{"file": origin.file, "why": origin.why} for origin in self.unread],
             "to": str(to) if to else None,
         }
 
@@ -205,14 +205,14 @@ def ask_documents(
     passages, unread = passages_of(files)
     made = Made(passages, unread, len(passages) if writer else 0)
     if not (writer and dry_run):
-        found = questions_on(passages, writer, per_passage, seed, made.left_out)
+        questions = questions_on(passages, writer, per_passage, seed, made.left_out)
         retriever = Retriever.over(passages, None if no_embeddings else embedding())
-        kept, dropped = checks(retriever).passed(found)
+        kept, dropped = checks(retriever).passed(questions)
         made.left_out += dropped
         forms = Forms(unanswerable, distractors, seed, LABELLED.name)
         made.rows = rows_on_passages(kept, retriever, forms)
     if made.rows and not dry_run:
-        write_review([question_draft(one) for one in made.rows], to)
+        write_review([question_draft(item) for item in made.rows], to)
     waits = to if made.rows and not dry_run else None
     if as_json:
         print_json(made.summary(waits))
@@ -224,16 +224,16 @@ def passages_of(files: Sequence[Path]) -> tuple[list[EvidencePassage], list[Orig
     """The passages of all files, each text once, and the files that gave none. Raises InputError
     where there is no passage at all.
     """
-    found: dict[str, EvidencePassage] = {}
+    passages: dict[str, EvidencePassage] = {}
     unread: list[Origin] = []
     for file in dict.fromkeys(files):
-        own, empty = evidence_passages(file)
-        found |= {one.id: one for one in own}
+        in_file, empty = evidence_passages(file)
+        passages |= {passage.id: passage for passage in in_file}
         unread += empty
-    if not found:
-        whys = "; ".join(f"{one.file}: {one.why}" for one in unread)
+    if not passages:
+        whys = "; ".join(f"{origin.file}: {origin.why}" for origin in unread)
         raise InputError(f"there is no passage to ask about: {whys}", file=files[0])
-    return list(found.values()), unread
+    return list(passages.values()), unread
 
 
 def questions_on(
@@ -247,10 +247,10 @@ def questions_on(
         return by_templates(passages, most, seed)
     print(f"asking {writer.name} about {counted(len(passages), 'passage')}", file=sys.stderr)
     with ended_by_signals():
-        replies = writer.replies([request(one, most) for one in passages])
-    found, empty = by_model(passages, replies, most, writer.name)
+        replies = writer.replies([request(passage, most) for passage in passages])
+    questions, empty = by_model(passages, replies, most, writer.name)
     left_out[UNREADABLE] += empty
-    return found
+    return questions
 
 
 def embedding() -> Embed | None:
@@ -277,7 +277,7 @@ def known_rows(part: Split) -> tuple[Row, ...]:
 
 def question_draft(one: PassageRow) -> DraftRow:
     row, passage = one.row, one.asked.passage
-    shown = "\n\n".join(f"[{n}] {own.text}" for n, own in enumerate(row.evidence or (), start=1))
+    shown = "\n\n".join(f"[{n}] {part.text}" for n, part in enumerate(row.evidence or (), start=1))
     meta = {"passage": passage.id, "document": passage.source or ""}
     return DraftRow(row, one.asked.kind, shown, meta, {"answer": one.asked.answer})
 
@@ -287,7 +287,7 @@ def question_draft(one: PassageRow) -> DraftRow:
 
 def print_questions(made: Made, writer: Writer | None, most: int, to: Path | None) -> None:
     """How much was made, why the rest was not, and what a person has to do now."""
-    documents = counted(len({one.source for one in made.passages}), "document")
+    documents = counted(len({passage.source for passage in made.passages}), "document")
     say(f"{counted(len(made.passages), 'passage')} of {documents}")
     for origin in made.unread:
         say(f"  not read: {origin.file}: {origin.why}")
@@ -305,8 +305,8 @@ def print_questions(made: Made, writer: Writer | None, most: int, to: Path | Non
         hint = "a model may find questions: --with" if not writer else "try another model"
         say(f"nothing is left to review: {hint}")
     elif to is None:
-        for one in made.rows[:SHOWN]:
-            say(f"  {one.row.prompt_text}\n    {one.row.completion_text}")
+        for item in made.rows[:SHOWN]:
+            say(f"  {item.row.prompt_text}\n    {item.row.completion_text}")
         say("nothing was written")
     else:
         say(f"they wait in {to} for Label Studio, and in {rows_beside(to)}")

@@ -64,14 +64,14 @@ def tune(
     with one_at_a_time(tuning.folder), ended_by_signals():
         search = Search(tuning.folder, params.settled, tuning.better)
         say_beginning(tuning, done=len(search.trials()))
-        own = tuning.own if search.holds(tuning.own) else None
+        first = tuning.own if search.holds(tuning.own) else None
         more = until(params.minutes)
-        for trial in search.run(tuning.objective, params.trials, first=own, more=more):
+        for trial in search.run(tuning.objective, params.trials, first=first, more=more):
             print(in_words(trial, params.metric), file=sys.stderr)
             tuning.result(search.trials()).write_page(params.settled, page)
-        found = tuning.result(search.trials())
-        found.write_page(params.settled, page)
-    print_found(found, page, as_json=as_json)
+        outcome = tuning.result(search.trials())
+        outcome.write_page(params.settled, page)
+    print_found(outcome, page, as_json=as_json)
 
 
 def say_beginning(tuning: "Tuning", *, done: int) -> None:
@@ -131,10 +131,10 @@ def curve(
     labels = CurveData.here(read_shares(shares), seeds)
     say_curve_begins(labels)
     with ended_by_signals():
-        found = measure(labels, more=more, at=at)
-        page = home() / "curve" / f"{digest_json([shares, seeds, found.digest])[:16]}.html"
-        found.write_page(page)
-    print_curve(found, page, as_json=as_json)
+        measured = measure(labels, more=more, at=at)
+        page = home() / "curve" / f"{digest_json([shares, seeds, measured.digest])[:16]}.html"
+        measured.write_page(page)
+    print_curve(measured, page, as_json=as_json)
 
 
 def say_curve_begins(labels: CurveData) -> None:
@@ -150,9 +150,9 @@ def print_curve(found: LabelCurve, page: Path, *, as_json: bool) -> None:
         print_json(found.model_dump(mode="json") | {"said": found.sentences, "page": str(page)})
         return
     curves = [found.metrics[name] for name in found.judged_by]
-    rows = [("none: the base", "0", *(f"{one.base:.3f}" for one in curves))]
+    rows = [("none: the base", "0", *(f"{metric.base:.3f}" for metric in curves))]
     rows += [
-        (point.share, f"{point.rows:,.0f}", *(one.points[i].score.plain for one in curves))
+        (point.share, f"{point.rows:,.0f}", *(metric.points[i].score.plain for metric in curves))
         for i, point in enumerate(curves[0].points)
     ]
     print_table(("share", ">labels", *(f">{name}" for name in found.judged_by)), rows)
@@ -196,15 +196,15 @@ def select(
         beside = comparison_of(path)
         if beside.exists() and AgainstRandom.read(beside).selection != selection.digest:
             beside.unlink()
-        found = None if no_compare else compare(candidates, selection, draws)
-        if found:
-            found.write(comparison_of(path))
+        comparison = None if no_compare else compare(candidates, selection, draws)
+        if comparison:
+            comparison.write(comparison_of(path))
     if as_json:
-        print_json(as_fields(selection, path, found))
+        print_json(as_fields(selection, path, comparison))
         return
     print_selection(selection, path, candidates)
-    if found:
-        print_comparison(found)
+    if comparison:
+        print_comparison(comparison)
 
 
 def say_estimate(candidates: Candidates, count: int, draws: int) -> None:
@@ -228,8 +228,8 @@ def print_selection(selection: Selection, path: Path, candidates: Candidates) ->
     say(f"to train on them alone: curation.curate.selection: {path}")
     in_all, limit = head.selected + len(candidates.kept), load(SftParams).rows
     if limit and limit < in_all:
-        said = f"training.sft.rows is {limit}, and {in_all} rows would be there: raise it"
-        say(said)
+        note = f"training.sft.rows is {limit}, and {in_all} rows would be there: raise it"
+        say(note)
 
 
 def print_comparison(found: AgainstRandom) -> None:

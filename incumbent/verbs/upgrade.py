@@ -161,8 +161,8 @@ def steps_from(version: int) -> list[UpgradeStep]:
 
 def write_version(texts: Texts) -> Texts:
     """Into params.yaml and dvc.yaml."""
-    found = {SETTINGS: in_settings(texts[SETTINGS]), PIPELINE: in_pipeline(texts[PIPELINE])}
-    return {name: text for name, text in found.items() if text != texts[name]}
+    versions = {SETTINGS: in_settings(texts[SETTINGS]), PIPELINE: in_pipeline(texts[PIPELINE])}
+    return {name: text for name, text in versions.items() if text != texts[name]}
 
 
 def checked(text: str, wanted: dict[str, Any]) -> str:
@@ -179,9 +179,9 @@ def checked(text: str, wanted: dict[str, Any]) -> str:
 
 def in_settings(text: str) -> str:
     """In the old one's place, or as the first key, below the comment that the file begins with."""
-    root, said = yaml.compose(text, Loader=yaml.SafeLoader), yaml.safe_load(text) or {}
-    wanted = said | {KEY: VERSION}
-    if KEY in said or not isinstance(root, yaml.MappingNode) or root.flow_style:
+    root, settings = yaml.compose(text, Loader=yaml.SafeLoader), yaml.safe_load(text) or {}
+    wanted = settings | {KEY: VERSION}
+    if KEY in settings or not isinstance(root, yaml.MappingNode) or root.flow_style:
         return checked(with_value(text, [KEY], VERSION), wanted)
     place = root.start_mark.index
     return checked(f"{text[:place]}{LINE}\n{text[place:]}", wanted)
@@ -191,8 +191,8 @@ def in_pipeline(text: str) -> str:
     """In the old one's place, or as the first of the file's variables."""
     root = yaml.compose(text, Loader=yaml.SafeLoader)
     assert isinstance(root, yaml.MappingNode), "it was read as one"
-    if found := variable(root, PIPELINE_KEY):
-        new = text[: found.start_mark.index] + str(VERSION) + text[found.end_mark.index :]
+    if node := variable(root, PIPELINE_KEY):
+        new = text[: node.start_mark.index] + str(VERSION) + text[node.end_mark.index :]
     else:
         new = with_entry(text, root)
     if pipeline_version(yaml.compose(new, Loader=yaml.SafeLoader), Path(PIPELINE)) != VERSION:

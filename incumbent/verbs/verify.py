@@ -76,14 +76,14 @@ def verify(
     """
     if data:
         with RegistryReader.here() as reader:
-            found = check_rows(reader, number)
+            versions = check_rows(reader, number)
         remote = default_remote()
         if as_json:
             url = remote.url if remote else None
-            print_json({"remote": url, "versions": [fields_of(one) for one in found]})
+            print_json({"remote": url, "versions": [fields_of(version) for version in versions]})
         else:
-            print_rows(found, remote)
-        if any(one.rows is RowsLocation.LOST for one in found):
+            print_rows(versions, remote)
+        if any(version.rows is RowsLocation.LOST for version in versions):
             sys.exit(1)
     elif number is None:
         verify_registry(as_json, anchor or ())
@@ -98,27 +98,27 @@ def verify_registry(as_json: bool, places: Sequence[str] = ()) -> None:
     """
     anchors = [anchor for place in places for anchor in read_anchors(place)]
     with Registry.here() as registry:
-        found = check_registry(registry, anchors)
-        known = () if found.problems else registry.versions()
+        audit = check_registry(registry, anchors)
+        known = () if audit.problems else registry.versions()
     hosted = [version for version in known if version.adapter.base.hosted]
-    report = found.anchors
+    report = audit.anchors
     if as_json:
         told = report.model_dump(mode="json", exclude={"problems"}) if places else None
-        counts = {"events": found.events, "versions": found.versions}
-        print_json({"problems": found.problems, **counts, "anchors": told})
+        counts = {"events": audit.events, "versions": audit.versions}
+        print_json({"problems": audit.problems, **counts, "anchors": told})
     else:
         for place in report.cut_off:
             console.print(f"{place}: was cut off by a crash, and counts for nothing")
-        say(*found.problems)
-    if found.problems:
+        say(*audit.problems)
+    if audit.problems:
         sys.exit(1)
     if not as_json:
         if places:
             print_anchors(report, checked=bool(registry.keys.public))
         console.print(
-            f"{found.events} events in an unbroken chain, {found.versions} versions whole"
+            f"{audit.events} events in an unbroken chain, {audit.versions} versions whole"
         )
-        console.print(f"{found.decisions} decisions made again from their evidence: the same bytes")
+        console.print(f"{audit.decisions} decisions made again from their evidence: the same bytes")
         say(
             *(
                 f"{version.label}, {version.adapter}: its kept answers are whole; which weights "
@@ -156,7 +156,7 @@ def print_rows(found: Sequence[VersionRows], remote: Remote | None) -> None:
         RowsLocation.UNKNOWN: "not known: it came without rows, or DVC did not track them",
     }
     if found:
-        rows = [(one.version.label, sizes(one), words[one.rows]) for one in found]
+        rows = [(version.version.label, sizes(version), words[version.rows]) for version in found]
         print_table(["version", "rows", "where they are"], rows)
     else:
         console.print("there is no version yet")
@@ -169,7 +169,7 @@ def sizes(found: VersionRows) -> str:
 
 
 def notes(found: Sequence[VersionRows], remote: Remote | None) -> Iterator[str]:
-    states = {one.rows for one in found}
+    states = {version.rows for version in found}
     if remote is None:
         yield ALONE
     elif RowsLocation.CACHE in states:

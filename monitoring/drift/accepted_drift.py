@@ -92,12 +92,12 @@ def drift_nights(registry: Registry) -> list[Night]:
     champion = registry.champion()
     nights = nights_before(registry.engine, registry.family, registry.clock().date())
     since = began(nights)
-    own = (
+    recent = (
         night
         for night in nights
         if since and champion and night.date >= str(since) and night.champion == champion.number
     )
-    return [*dropwhile(lambda night: night.verdict is not DriftVerdict.DRIFT, own)]
+    return [*dropwhile(lambda night: night.verdict is not DriftVerdict.DRIFT, recent)]
 
 
 def chosen_nights(drift: Sequence[Night], days: Days | None) -> list[Night]:
@@ -161,14 +161,14 @@ def place_of_topic(drift: Sequence[Night], name: str) -> str:
     """
     telling = [night for night in reversed(drift) if night.topics]
     for night in telling:
-        own = {f"{night.date}/{number}": topic for number, topic in enumerate(night.topics, 1)}
-        places = [name] * (name in own) or named_so(own, name)
+        by_place = {f"{night.date}/{number}": topic for number, topic in enumerate(night.topics, 1)}
+        places = [name] * (name in by_place) or named_so(by_place, name)
         if not places and name.isdecimal() and night is telling[0]:
-            places = [place for place in own if place == f"{night.date}/{name}"]
+            places = [place for place in by_place if place == f"{night.date}/{name}"]
         if len(places) == 1:
             return places[0]
         if places:
-            several = "; ".join(own[place].name for place in places)
+            several = "; ".join(by_place[place].name for place in places)
             raise InputError(f"{name!r} is in several: {several}; write one of them", field="topic")
     there = "its nights name none: accept a signal, or all of it"
     if telling:
@@ -195,8 +195,8 @@ def known_signal(drift: Sequence[Night], name: str) -> str:
 
 def alarms_of(nights: Sequence[Night]) -> list[str]:
     """The signals that alarm in some nights, by name."""
-    readings = (one for night in nights for one in night.readings)
-    return sorted({one.signal for one in readings if one.verdict is DriftVerdict.DRIFT})
+    readings = (reading for night in nights for reading in night.readings)
+    return sorted({reading.signal for reading in readings if reading.verdict is DriftVerdict.DRIFT})
 
 
 # --- accepted topics ------------------------------------------------------------------------------
@@ -237,12 +237,12 @@ class AcceptedTopics:
         for number in numbers:
             topic = night.topics[number - 1]
             there = np.isin(shown, topic.exemplars)
-            among, found = (accepted, parts[there[new]]) if topic.new else (known, labels[there])
+            among, matches = (accepted, parts[there[new]]) if topic.new else (known, labels[there])
             if not topic.new and reference.topic_names.count(topic.name) == 1:
-                found = np.array([reference.topic_names.index(topic.name)])
-            if not len(found):
+                matches = np.array([reference.topic_names.index(topic.name)])
+            if not len(matches):
                 return f"no prompt of topic {number} of {night.date} is there any more"
-            among.append(Counter(found.tolist()).most_common(1)[0][0])
+            among.append(Counter(matches.tolist()).most_common(1)[0][0])
         middles = [vectors[new[parts == part]].mean(0) for part in range(parts.max(initial=-1) + 1)]
         return cls(
             context,
@@ -269,8 +269,8 @@ class AcceptedTopics:
     def reach(self, topics: Topics) -> float:
         """How far from the rows of the new topics a row of theirs may be."""
         alone = len(self.rows) <= NEIGHBOURS
-        own = topics.far if alone else usual_distance(self.rows, NEW)
-        return max(float(topics.far[0]), float(own[0]))
+        distances = topics.far if alone else usual_distance(self.rows, NEW)
+        return max(float(topics.far[0]), float(distances[0]))
 
 
 def topics_of(reference: Reference) -> Topics | None:

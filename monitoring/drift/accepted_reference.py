@@ -107,8 +107,8 @@ class Refreezing:
             judge = trained_judge() if self.kind == ANSWERS else None
             shared = shared_by(rows, self.context) if self.kind == PROMPTS else self.shared
             reference = fitted_rows(self.context, self.champion, self.kind, chosen, shared, judge)
-        for one in self.signals_of(told, known):
-            reference = self.with_signals(reference, one, judge)
+        for acceptance in self.signals_of(told, known):
+            reference = self.with_signals(reference, acceptance, judge)
         return keep_reference(
             self.context,
             self.champion,
@@ -145,8 +145,8 @@ class Refreezing:
         return [day for day in days if told.first <= str(day) <= told.last]
 
     def sample(self, days: Sequence[date]) -> list[Traffic]:
-        own = own_answers(self.context, self.champion) if self.kind == ANSWERS else list[Traffic]
-        return self.context.sample(days, self.context.drift.reference_rows, own)[0].finish()
+        keep = own_answers(self.context, self.champion) if self.kind == ANSWERS else list[Traffic]
+        return self.context.sample(days, self.context.drift.reference_rows, keep)[0].finish()
 
     def rows_behind(self, frozen: FrozenReference, told: DriftAccepted) -> list[Traffic] | str:
         """The rows that a reference is of, or as many days of such rows from before the drift: its
@@ -172,17 +172,17 @@ class Refreezing:
 
     def signals_of(self, told: DriftAccepted, old: FrozenReference) -> list[DriftAccepted]:
         """The acceptances that a new reference follows, oldest first, but for those that it has."""
-        own = [told] * bool(told.signals)
+        latest = [told] * bool(told.signals)
         if not told.topics or old.accepted is None:
-            return own
+            return latest
         earlier, older = self.acceptance(old)
-        return [*self.all_signals(earlier, older), *own]
+        return [*self.all_signals(earlier, older), *latest]
 
     def all_signals(self, told: DriftAccepted, old: FrozenReference) -> list[DriftAccepted]:
         if not (told.topics or told.signals):
             return []
-        own = [told] * bool(told.signals)
-        return [*self.all_signals(*self.acceptance(old)), *own] if old.accepted else own
+        latest = [told] * bool(told.signals)
+        return [*self.all_signals(*self.acceptance(old)), *latest] if old.accepted else latest
 
     def with_signals(
         self, reference: Reference, told: DriftAccepted, judge: AnswerJudge | None
@@ -198,16 +198,16 @@ class Refreezing:
         for place in told.topics:
             day, _, number = place.partition("/")
             numbers[day].append(int(number))
-        found = []
-        for day, own in numbers.items():
+        accepted = []
+        for day, of_day in numbers.items():
             night = next((night for night in self.nights if night.date == day), None)
             if night is None or (prompts := self.prompts_of(night)) is None:
                 return f"the night of {day} is not there any more"
-            topics = AcceptedTopics.of_night(self.context, prompts.reference, night, own)
+            topics = AcceptedTopics.of_night(self.context, prompts.reference, night, of_day)
             if isinstance(topics, str):
                 return topics
-            found.append(topics)
-        return found
+            accepted.append(topics)
+        return accepted
 
     def prompts_of(self, night: Night) -> FrozenReference | None:
         return reference_of(self.context, self.champion.number, PROMPTS, night.reference)
@@ -291,25 +291,25 @@ def spread(rows: Sequence[Traffic], days: Sequence[date]) -> list[Traffic]:
 
 def by_day(rows: Sequence[Traffic]) -> dict[date, list[int]]:
     """The places of the rows of each day."""
-    found: defaultdict[date, list[int]] = defaultdict(list)
+    places: defaultdict[date, list[int]] = defaultdict(list)
     for place, row in enumerate(rows):
-        found[row.time.date()].append(place)
-    return dict(found)
+        places[row.time.date()].append(place)
+    return dict(places)
 
 
 def partners(
     days: Sequence[date], others: Sequence[date], weekend: Sequence[Weekday]
 ) -> dict[date, date]:
     """For each day another one, no two the same: of that weekday, or else of its kind."""
-    free, found, ends = [*others], dict[date, date](), numbers_of(weekend)
+    free, matched, ends = [*others], dict[date, date](), numbers_of(weekend)
     kinds: tuple[Callable[[date], int], ...] = (date.weekday, lambda day: day.weekday() in ends)
     for kind in kinds:
         for day in days:
-            like = next((one for one in free if kind(one) == kind(day)), None)
-            if day not in found and like:
-                found[day] = like
+            like = next((other for other in free if kind(other) == kind(day)), None)
+            if day not in matched and like:
+                matched[day] = like
                 free.remove(like)
-    return found
+    return matched
 
 
 # --- accepted signals -----------------------------------------------------------------------------

@@ -97,7 +97,7 @@ def confirm(
         return ()
 
     def units_of(frozen: FrozenReference) -> Callable[[date], UserDays]:
-        return lambda one: frozen.units_of(one, context, champion)
+        return lambda when: frozen.units_of(when, context, champion)
 
     watched = [(frozen.reference, units_of(frozen)) for frozen in references.all]
     return tuple(seen_later(watched, [*days, day], own, context.drift))
@@ -127,10 +127,10 @@ def seen_later(
     rng = np.random.default_rng([SEED, days[-1].toordinal(), OWN_DRAWS])
     for reference, units_of in watched:
         for since, signals in alarmed(reference, first).items():
-            later = [one for one in days if one > since]
+            later = [day for day in days if day > since]
             tests = signal_tests(
                 signals,
-                pooled([units_of(one) for one in later], reference.units, rng),
+                pooled([units_of(day) for day in later], reference.units, rng),
                 reference.units,
                 levels,
                 nights=len(later),

@@ -50,7 +50,7 @@ def answer_change(
     names = alarmed(readings) & OF_ANSWERS
     if references.answers is None or not names:
         return None
-    nights = min(one.nights for one in readings if one.signal in names and one.evidence >= 1)
+    nights = min(r.nights for r in readings if r.signal in names and r.evidence >= 1)
     rows = own_rows(context, champion, days[-nights:])
     usual = own_rows(context, champion, usual_days(context, references.answers))
     return AnswerChange(
@@ -79,8 +79,8 @@ def usual_days(context: NightContext, answers: FrozenReference) -> list[date]:
 
 
 def count_answers(rows: Sequence[Traffic]) -> AnswerCounts:
-    said = ((row.id, asked_text(row.prompt), row.response) for row in rows)
-    made = [Row.of(asked, told, group="", source="", row_id=name) for name, asked, told in said]
+    texts = ((row.id, asked_text(row.prompt), row.response) for row in rows)
+    made = [Row.of(asked, told, group="", source="", row_id=name) for name, asked, told in texts]
     full = [row for row in made if row.completion_text.strip()]
     refused = sum(refusal(row) is not None for row in full)
     cut = sum(cut_off(row) is not None for row in full)
@@ -101,10 +101,10 @@ def furthest(
     usual: Sequence[Traffic],
 ) -> Iterator[FarAnswer]:
     """The answers that are furthest by the named signals, each other than those before it."""
-    said: dict[str, Traffic] = {}
+    by_answer: dict[str, Traffic] = {}
     for row in furthest_first(context, champion, references, names, rows):
-        said.setdefault(row.response.strip(), row)
-    chosen = list(said.values())[:FURTHEST]
+        by_answer.setdefault(row.response.strip(), row)
+    chosen = list(by_answer.values())[:FURTHEST]
     shared = references.prompts.reference.shared
     encode = context.embeddings.encode
     asked, before = (encode(watched_prompts(some, shared)) for some in (chosen, usual))
@@ -153,8 +153,8 @@ def strangeness(reference: Reference, batch: Batch, names: Collection[str]) -> N
             continue
         deviations = np.maximum(units.deviations, 1e-6)
         scaled = (signal.columns(batch) - units.columns.mean(0)) / deviations
-        own = scaled[:, 0] if signal.direction == "up" else np.sqrt((scaled**2).mean(1))
-        far += np.nan_to_num(own, nan=0.0) * (1.0 if signal.name in names else BESIDE)
+        distance = scaled[:, 0] if signal.direction == "up" else np.sqrt((scaled**2).mean(1))
+        far += np.nan_to_num(distance, nan=0.0) * (1.0 if signal.name in names else BESIDE)
     return far
 
 
@@ -182,8 +182,8 @@ def rating_shift(
 def mean_of_each(values: Floats, users: NDArray[np.generic]) -> NDArray[np.float64]:
     """The mean of each user's values that are known [users]."""
     known = ~np.isnan(values)
-    _, own = np.unique(users[known], return_inverse=True)
-    return np.asarray(np.bincount(own, values[known]) / np.bincount(own), np.float64)
+    _, places = np.unique(users[known], return_inverse=True)
+    return np.asarray(np.bincount(places, values[known]) / np.bincount(places), np.float64)
 
 
 def compare_ratings(now: NDArray[np.float64], before: NDArray[np.float64]) -> RatingShift:

@@ -222,7 +222,7 @@ def compare(
         levels[Novelty.name] += alpha / 2
     readings = tested(frozen, frozen.units_of(batch, now_blocks, times[1]), levels, rng)
     if whole and then.vectors is not None and batch.vectors is not None:
-        novelty = next(i for i, one in enumerate(readings) if one.signal == Novelty.name)
+        novelty = next(i for i, reading in enumerate(readings) if reading.signal == Novelty.name)
         readings[novelty] = by_all_rows(readings[novelty], then.vectors, batch.vectors, rng)
     about = attribute(frozen, batch, times[1])
     return DriftResult(

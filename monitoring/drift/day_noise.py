@@ -159,11 +159,11 @@ class DayNoise:
 
     def tails(self, statistic: float, days: Numbers) -> Numbers:
         """P(sum of squares ≥ statistic) where days add so much to its mean [n]."""
-        one, rank = self.moments, self.rank
-        crossed = 3 * days * one.largest**2 + 3 * days**2 * one.largest / rank
-        square, cube = self.square(days), one.cube + crossed + days**3 / rank**1.5
+        moments, rank = self.moments, self.rank
+        crossed = 3 * days * moments.largest**2 + 3 * days**2 * moments.largest / rank
+        square, cube = self.square(days), moments.cube + crossed + days**3 / rank**1.5
         freedom, scale = square**3 / cube**2, cube / square
-        chances: Numbers = chi2.sf((statistic - one.trace - days) / scale + freedom, freedom)
+        chances: Numbers = chi2.sf((statistic - moments.trace - days) / scale + freedom, freedom)
         return chances
 
     def square(self, days: Numbers) -> Numbers:
@@ -198,8 +198,8 @@ def noise_of_kind(reference: UserDays, signal: str, strata: tuple[int, ...]) -> 
     every, units = own_noise(reference, signal), reference.having(signal)
     if every is None or set(strata) >= set(units.kinds.tolist()):
         return None
-    own = noise_in(units.taken(np.isin(units.strata, strata)))
-    return own if own and own.exceeds(every) else None
+    noise = noise_in(units.taken(np.isin(units.strata, strata)))
+    return noise if noise and noise.exceeds(every) else None
 
 
 @lru_cache(maxsize=16)
@@ -356,8 +356,8 @@ def odd_days(now: SignalUnits, reference: SignalUnits) -> OddDays | None:
     like, unlike = usual[there].mean(0), usual[~there].mean(0)
     nearer = (means_by(now.day_numbers, tonight) - (like + unlike) / 2) @ (like - unlike)
     chosen = np.argsort(-nearer)[: min(int(odd.sum()), int((nearer > 0).sum()))]
-    found = OddDays(np.unique(now.days)[chosen], np.unique(reference.days)[odd])
-    return found if len(chosen) else None
+    days = OddDays(np.unique(now.days)[chosen], np.unique(reference.days)[odd])
+    return days if len(chosen) else None
 
 
 def odd_runs(out: Numbers) -> NDArray[np.bool_]:

@@ -276,8 +276,8 @@ class MatchedPool:
     def chosen(self, rows: NDArray[np.integer]) -> Numbers:
         """The sums of choices, each a row of every set [draws, sets]."""
         if self.table.shape[1] == 1:
-            one: Numbers = self.table[:, 0][rows].sum(1, keepdims=True, dtype=np.float64)
-            return one
+            single: Numbers = self.table[:, 0][rows].sum(1, keepdims=True, dtype=np.float64)
+            return single
         ends = np.arange(len(rows) + 1) * rows.shape[1]
         ones = np.ones(rows.size, np.float32)
         choice = csr_array((ones, rows.ravel(), ends), (len(rows), len(self.table)))

@@ -162,8 +162,8 @@ class Reference:
         days = days_of(times)
         units = UserDays.of(batch, signals, users, season.strata(times), days).without(index)
         if len(np.unique(days)) >= SEVERAL_DAYS:
-            rest, own = batch.taken(~in_half), days[~in_half]
-            others = beside_other_days(signals, known, days[in_half], rest, own)
+            rest, rest_days = batch.taken(~in_half), days[~in_half]
+            others = beside_other_days(signals, known, days[in_half], rest, rest_days)
             units = replace(units, columns={**units.columns, **others})
         return cls(
             signals=signals,

@@ -80,28 +80,28 @@ def quiet_days(
 ) -> list[date]:
     """The days with traffic from `since` to before `day` that a reference did not call drift."""
     odd = {n.date for n in nights if n.reference == digest and n.verdict is DriftVerdict.DRIFT}
-    there = (one for one in context.usual_days() if since <= one < day)
-    return [one for one in there if one.isoformat() not in odd]
+    there = (usual for usual in context.usual_days() if since <= usual < day)
+    return [usual for usual in there if usual.isoformat() not in odd]
 
 
 def is_due(known: int, days: Sequence[date]) -> bool:
     """Whether a reference is frozen anew: once for every weekday, once for four weeks."""
-    whole = len({one.weekday() for one in days}) == WEEK
+    whole = len({day.weekday() for day in days}) == WEEK
     longer = (known < WEEK and whole) or (known < MONTH <= len(days))
     return longer and len(days) > known
 
 
 def answer_rows(context: NightContext, champion: AdapterVersion, day: date) -> ReferenceRows:
     """A sample of at least a week of the champion's own answers before `day`, by weekdays."""
-    own = own_answers(context, champion)
+    keep = own_answers(context, champion)
     sample, days = UserSample(context.drift.reference_rows, SEED), list[date]()
-    past = [one for one in context.usual_days() if one < day][-MOST_DAYS:]
-    for read, one in enumerate(reversed(past)):
+    past = [usual for usual in context.usual_days() if usual < day][-MOST_DAYS:]
+    for read, past_day in enumerate(reversed(past)):
         if read >= MONTH and len(sample.users) >= context.drift.minimum_reference:
             break
-        of_day, _ = context.sample([one], context.drift.reference_rows, own)
+        of_day, _ = context.sample([past_day], context.drift.reference_rows, keep)
         sample.merge(of_day)
-        days += [one] if of_day.tally.rows else []
+        days += [past_day] if of_day.tally.rows else []
     rows = sample.finish() if len(days) >= WEEK else []
     enough = len(rows) >= context.drift.minimum_reference
     return ReferenceRows(rows if enough else [], min(days, default=day))

@@ -188,7 +188,7 @@ def find_reference(
     events = context.registry.history(champion.number, kind)
     today = max(day, context.registry.clock().date()).isoformat()
     told = [(event, event.told(PromptReference)) for event in events]
-    seen = [one for one in told if one[1].embedder == context.embeddings.pin.digest]
+    seen = [pair for pair in told if pair[1].embedder == context.embeddings.pin.digest]
     past = [event for event, frozen in seen if frozen.first <= today]
     before = [event for event in past if event.told(PromptReference).first <= day.isoformat()]
     chosen = [*past[:1], *before][-1:]

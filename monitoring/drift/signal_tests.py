@@ -153,9 +153,9 @@ class SignalTest:
     def beside(self, odd: OddDays) -> "SignalTest":
         """The same test, where nights like odd days and those days are a stratum of their own."""
         sides = self.current, self.reference
-        own = 1 + max(int(side.strata.max()) for side in sides)
+        stratum = 1 + max(int(side.strata.max()) for side in sides)
         current, reference = (
-            replace(side, strata=np.where(np.isin(side.days, days), own, side.strata))
+            replace(side, strata=np.where(np.isin(side.days, days), stratum, side.strata))
             for side, days in zip(sides, odd, strict=True)
         )
         return replace(self, current=current, reference=reference)
@@ -174,9 +174,9 @@ class SignalTest:
         k = k_of(self.now, self.before)
         sums = self.pool.sums * widened(self.now, self.before)
         of_kind = noise_of_kind(self.reference, self.signal.name, tuple(self.now.kinds.tolist()))
-        found = [one for one in (noise, of_kind) if one]
-        p = max(one.p_value(sums, k, self.signal.direction) for one in found)
-        return OfDays(p, max(one.spread(k) for one in found))
+        noises = [day_noise for day_noise in (noise, of_kind) if day_noise]
+        p = max(day_noise.p_value(sums, k, self.signal.direction) for day_noise in noises)
+        return OfDays(p, max(day_noise.spread(k) for day_noise in noises))
 
 
 class OfDays(NamedTuple):

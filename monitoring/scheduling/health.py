@@ -56,7 +56,12 @@ def health_of(engine: Engine, jobs: Sequence[Job], holder: str, now: datetime) -
     try:
         heartbeat = next((known for known in living(engine) if known.holder == holder), None)
         newest = {job.name: figured(job, runs_of(engine, job.name, LOOKED_AT))[:1] for job in jobs}
-        blind = {name: one.blind for name, known in newest.items() for _, one in known if one.blind}
+        blind = {
+            name: of_run.blind
+            for name, known in newest.items()
+            for _, of_run in known
+            if of_run.blind
+        }
     except IncumbentError:
         return SchedulerHealth(
             healthy=False, problem="the database does not answer", scheduler=holder
@@ -234,7 +239,7 @@ def days_without_data(figures: dict[Job, Figured], today: date) -> Metric:
     """Yesterday is the newest date that a night can have looked at."""
     silent = gauge("days_without_traffic", "Days over, since the last one with traffic.", "job")
     for job, known in figures.items():
-        dates = [run.date for run, one in known if one.had_data and run.date < today]
+        dates = [run.date for run, of_run in known if of_run.had_data and run.date < today]
         if dates:
             silent.add_metric([job.name], max((today - max(dates)).days - 1, 0))
     return silent

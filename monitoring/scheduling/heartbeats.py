@@ -72,5 +72,5 @@ def living(engine: Engine) -> tuple[Heartbeat, ...]:
     """The schedulers that were seen within about a day, the one seen last first."""
     with reading(engine) as connection:
         rows = connection.execute(select(heartbeats.c.record)).scalars().all()
-    found = (Heartbeat.model_validate_json(row) for row in rows)
-    return tuple(sorted(found, key=lambda h: h.at, reverse=True))
+    beats = (Heartbeat.model_validate_json(row) for row in rows)
+    return tuple(sorted(beats, key=lambda h: h.at, reverse=True))

@@ -96,8 +96,8 @@ class Scheduler:
         self.refused.pop(job.name, None)
         self.asked_late[job.name] = now
         late = job.late(bool(missing))
-        for one in sorted({*missing, *late}):
-            if not self.run(job, one, again=late.get(one)):
+        for day in sorted({*missing, *late}):
+            if not self.run(job, day, again=late.get(day)):
                 return
 
     def run(self, job: Job, date: date, *, insist: bool = False, again: str | None = None) -> bool:

@@ -226,5 +226,5 @@ def to_command(notice: Notice, params: NoticeParams, page: str | None) -> None:
     except OSError as error:
         raise UndeliveredError(f"{program} cannot be run: {error.strerror}") from None
     if done.returncode:
-        said = " ".join(done.stderr.decode(errors="replace").split())[-200:]
-        raise UndeliveredError(f"{program} ended with {done.returncode}: {said or 'no word'}")
+        complaint = " ".join(done.stderr.decode(errors="replace").split())[-200:]
+        raise UndeliveredError(f"{program} ended with {done.returncode}: {complaint or 'no word'}")

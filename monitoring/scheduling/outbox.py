@@ -81,8 +81,8 @@ def due(row: Row[Any], now: datetime, family: str | None) -> bool:
 
 def mark(connection: Connection, letter: Letter, delivered: tuple[str, ...]) -> None:
     """Keep which destinations have a notice, in the caller's transaction, at the last of them."""
-    own = update(outbox).where(outbox.c.id == letter.id)
-    connection.execute(own.values(delivered=" ".join(delivered)))
+    query = update(outbox).where(outbox.c.id == letter.id)
+    connection.execute(query.values(delivered=" ".join(delivered)))
 
 
 def close(engine: Engine, letter: Letter, now: datetime) -> None:
@@ -109,8 +109,8 @@ def revive(engine: Engine, now: datetime, notice: int | None = None) -> int:
 
 def newest_try() -> ColumnElement[str]:
     """Which destination a notice was last tried at; "" for none."""
-    own = deliveries.c.notice == outbox.c.id
-    newest = select(deliveries.c.destination).where(own).order_by(deliveries.c.id.desc()).limit(1)
+    same = deliveries.c.notice == outbox.c.id
+    newest = select(deliveries.c.destination).where(same).order_by(deliveries.c.id.desc()).limit(1)
     return func.coalesce(newest.scalar_subquery(), "")
 
 
@@ -119,11 +119,11 @@ def forget_texts(engine: Engine, begins: str, before: date) -> None:
     before a day, or later of a date before it: a night may be judged late.
     """
     old = or_(outbox.c.created < str(before), outbox.c.key < f"{begins}{before}")
-    own = (outbox.c.key.startswith(begins, autoescape=True), old)
+    where = (outbox.c.key.startswith(begins, autoescape=True), old)
     with reading(engine) as connection:
-        found = connection.execute(select(outbox.c.id, outbox.c.record).where(*own)).all()
-    left = {row.id: wordless(row.record) for row in found}
-    changed = {row.id: left[row.id] for row in found if left[row.id] != row.record}
+        rows = connection.execute(select(outbox.c.id, outbox.c.record).where(*where)).all()
+    left = {row.id: wordless(row.record) for row in rows}
+    changed = {row.id: left[row.id] for row in rows if left[row.id] != row.record}
     if not changed:
         return
     with erasing(engine) as connection:
@@ -245,11 +245,11 @@ IN_STATE = {
 
 def tries_of(connection: Connection, notices: list[int]) -> dict[int, tuple[Delivery, ...]]:
     query = select(deliveries).where(deliveries.c.notice.in_(notices)).order_by(deliveries.c.id)
-    found: dict[int, tuple[Delivery, ...]] = {}
+    tries: dict[int, tuple[Delivery, ...]] = {}
     for row in connection.execute(query):
         values = {name: value for name, value in row._mapping.items() if name != "id"}
-        found[row.notice] = (*found.get(row.notice, ()), Delivery.model_validate(values))
-    return found
+        tries[row.notice] = (*tries.get(row.notice, ()), Delivery.model_validate(values))
+    return tries
 
 
 def sent_notice(row: Row[Any], tries: tuple[Delivery, ...]) -> SentNotice:

@@ -105,8 +105,8 @@ def ask_turn(engine: Engine, family: str, day: date, now: datetime, limits: Retr
         return True
     with writing(engine) as connection:
         alive = {"since": stamp(now), "until": stamp(now + STILL_WAITS)}
-        own = (*at(retrain_of(family), day), table.c.state == RunState.WAITING)
-        connection.execute(update(table).where(*own).values(alive))
+        where = (*at(retrain_of(family), day), table.c.state == RunState.WAITING)
+        connection.execute(update(table).where(*where).values(alive))
         return family in retrains_on(connection, now).may_start(limits.at_once)
 
 
@@ -159,10 +159,10 @@ def claim_of(run: JobRun) -> Claim:
 
 
 def retrains_on(connection: Connection, now: datetime) -> Retrains:
-    found = recent_runs(connection, now)
-    waiting = [run for run in found if run.state is RunState.WAITING and run.held(now)]
-    running = [run for run in found if run.state is RunState.RUNNING and run.held(now)]
-    used = [run for run in found if run.state in SETTLED or run in running]
+    recent = recent_runs(connection, now)
+    waiting = [run for run in recent if run.state is RunState.WAITING and run.held(now)]
+    running = [run for run in recent if run.state is RunState.RUNNING and run.held(now)]
+    used = [run for run in recent if run.state in SETTLED or run in running]
     return Retrains(
         waiting={family_of(run): run.started for run in waiting},
         running={family_of(run): run.started for run in running},

@@ -235,12 +235,12 @@ def rewrite_records(
     """
     old = (runs.c.job == job, runs.c.date < str(before), runs.c.state.in_(SETTLED))
     with reading(engine) as connection:
-        found = connection.execute(select(runs).where(*old)).all()
+        rows = connection.execute(select(runs).where(*old)).all()
     wanted = {
         row.date: (change(row.record) if row.record else None, None if problems else row.problem)
-        for row in found
+        for row in rows
     }
-    changed = [row for row in found if wanted[row.date] != (row.record, row.problem)]
+    changed = [row for row in rows if wanted[row.date] != (row.record, row.problem)]
     if not changed:
         return
     with erasing(engine) as connection:
@@ -261,8 +261,8 @@ def run_on(engine: Engine, job: str, date: date) -> JobRun | None:
 
 def dates(engine: Engine, *where: ColumnElement[bool]) -> frozenset[date]:
     with reading(engine) as connection:
-        found = connection.execute(select(runs.c.date).where(*where)).scalars()
-        return frozenset(map(date.fromisoformat, found))
+        rows = connection.execute(select(runs.c.date).where(*where)).scalars()
+        return frozenset(map(date.fromisoformat, rows))
 
 
 def find(connection: Connection, job: str, date: date) -> JobRun | None:
@@ -272,8 +272,8 @@ def find(connection: Connection, job: str, date: date) -> JobRun | None:
 
 def update_run(connection: Connection, claim: Claim, **values: object) -> None:
     """Change the row that a claim holds. Raises LostLeaseError when it holds it no longer."""
-    own = (*at(claim.job, claim.date), runs.c.fence == claim.fence)
-    holding = update(runs).where(*own, runs.c.state == RunState.RUNNING)
+    where = (*at(claim.job, claim.date), runs.c.fence == claim.fence)
+    holding = update(runs).where(*where, runs.c.state == RunState.RUNNING)
     if not connection.execute(holding.values(values)).rowcount:
         known = find(connection, claim.job, claim.date)
         raise LostLeaseError(

@@ -116,12 +116,12 @@ def check(status: int, host: str) -> None:
 def addresses(url: httpx2.URL, allow_private: bool) -> tuple[str, ...]:
     """The addresses of a host, at least one. Raises UndeliveredError when one must not be asked."""
     try:
-        found = socket.getaddrinfo(
+        entries = socket.getaddrinfo(
             url.raw_host.decode(), url.port or url.scheme, type=socket.SOCK_STREAM
         )
     except (OSError, UnicodeError):
         raise UndeliveredError(f"{url.host} has no address: does the name exist?") from None
-    numbers = tuple(dict.fromkeys(str(entry[4][0]) for entry in found))
+    numbers = tuple(dict.fromkeys(str(entry[4][0]) for entry in entries))
     for number in numbers:
         if not (allow_private or public(number)):
             raise UndeliveredError(

@@ -172,8 +172,8 @@ class Script:
 
 def script_of(text: str) -> int:
     """Its number in SCRIPTS; OTHER for one that is not there, NONE where there are no letters."""
-    found = Counter(script for char in text if (script := letter(char)) is not None)
-    return found.most_common(1)[0][0] if found else NONE
+    scripts = Counter(script for char in text if (script := letter(char)) is not None)
+    return scripts.most_common(1)[0][0] if scripts else NONE
 
 
 @lru_cache(maxsize=4096)

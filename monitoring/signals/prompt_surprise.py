@@ -54,7 +54,7 @@ def surprise(
     folder = folder_of(version, numerics)
     cache = folder / f"{datetime.now(UTC).date()}.json"
     today, known = read_file(cache), read_before(folder)
-    texts = [keyed_parts(one) for one in prompts]
+    texts = [keyed_parts(prompt) for prompt in prompts]
     count = readable(texts, known, new)
     missing = {k: p for text in texts[:count] for k, p in text.items() if k not in known}
     if missing:
@@ -75,7 +75,7 @@ def surprise(
 def surprise_so_far(version: AdapterVersion, prompts: Sequence[str]) -> Floats:
     """The same of the prompts that were read before [n], NaN for the others: no model is loaded."""
     known = read_before(folder_of(version, choose_numerics()))
-    values = [mean_of([known.get(key) for key in keyed_parts(one)]) for one in prompts]
+    values = [mean_of([known.get(key) for key in keyed_parts(prompt)]) for prompt in prompts]
     return np.array(values, np.float32)
 
 
@@ -122,8 +122,8 @@ def readable(texts: Sequence[Mapping[str, str]], known: Mapping[str, object], ne
 
 def mean_of(values: Sequence[float | None]) -> float:
     """NaN where a part could not be read: the others would speak for it."""
-    found = [value for value in values if value is not None]
-    return sum(found) / len(found) if len(found) == len(values) else float("nan")
+    numbers = [value for value in values if value is not None]
+    return sum(numbers) / len(numbers) if len(numbers) == len(values) else float("nan")
 
 
 def key_of(version: AdapterVersion, numerics: Numerics) -> str:

@@ -48,8 +48,8 @@ class AnswerJudge:
 
     def rewards(self, prompts: Sequence[str], answers: Sequence[str]) -> Floats:
         """The reward of each answer to its prompt; more is better [n]."""
-        found: Floats = self.model.rewards(prompts, answers).numpy().astype(np.float32)
-        return found
+        scores: Floats = self.model.rewards(prompts, answers).numpy().astype(np.float32)
+        return scores
 
     @cached_property
     def model(self) -> "RewardModel":
@@ -97,15 +97,15 @@ def batch_of(
     Answers and ratings of another system's answers are left out: they say nothing of the champion.
     """
     prompts, responses = watched_prompts(rows, shared), [row.response for row in rows]
-    own = np.array([answered_by(champion, row.adapter) for row in rows], bool)
+    by_champion = np.array([answered_by(champion, row.adapter) for row in rows], bool)
 
     # Who rates at once rates otherwise than who comes back for it, and a case that ends soon ends
     # otherwise than one that takes long: of a day, all or none count.
     told = np.array([settled(row.time.date()) for row in rows], bool)
 
     def read(some: list[int]) -> Floats:
-        own, stop = [prompts[i] for i in some], embeddings.stop
-        return surprise(champion, artifacts, own, new=perplexity_new, stop=stop)
+        chosen, stop = [prompts[i] for i in some], embeddings.stop
+        return surprise(champion, artifacts, chosen, new=perplexity_new, stop=stop)
 
     def judged(some: list[int]) -> Floats:
         assert judge is not None
@@ -118,37 +118,41 @@ def batch_of(
     # The first, whose order says nothing: a reference meets those again that their nights read.
     first, most_judged = np.arange(min(perplexity_rows, len(rows))), judged_rows if judge else 0
     shown = np.array([answers and bool(row.evidence) for row in rows], bool)
-    grounded = np.flatnonzero(own & shown)
+    grounded = np.flatnonzero(by_champion & shown)
     standing = of_some(grounded, grounded_rows, len(rows), stood, columns=2)
-    offered = np.flatnonzero(own & np.array([answers and bool(row.tools) for row in rows], bool))
+    offered = np.flatnonzero(
+        by_champion & np.array([answers and bool(row.tools) for row in rows], bool)
+    )
 
     def used(some: list[int]) -> Floats:
         return np.array([tool_use(rows[i]) for i in some], np.float32)
 
     use = of_some(offered, len(rows), len(rows), used, columns=3)
-    found = Batch(
+    batch = Batch(
         prompts=prompts,
         vectors=embeddings.encode(prompts),
         responses=responses if answers else None,
-        response_vectors=only(own[:, None], embeddings.encode(responses)) if answers else None,
+        response_vectors=only(by_champion[:, None], embeddings.encode(responses))
+        if answers
+        else None,
         surprise=of_some(first, perplexity_rows, len(rows), read),
-        scores=of_some(np.flatnonzero(own), most_judged, len(rows), judged),
+        scores=of_some(np.flatnonzero(by_champion), most_judged, len(rows), judged),
         abstaining=None if standing is None else standing[:, 0],
         ungrounded=None if standing is None else standing[:, 1],
         calling=None if use is None else use[:, 0],
         failed_calls=None if use is None else use[:, 1],
         asking_back=None if use is None else use[:, 2],
     )
-    return with_words_of_users(found, rows, own & told)
+    return with_words_of_users(batch, rows, by_champion & told)
 
 
 def on_passages(row: Traffic, prompt: str, phrasings: Sequence[str]) -> tuple[float, float]:
     """Whether an answer abstains, and its share of unsupported sentences: NaN if it does."""
-    asked = AskedOnPassages(prompt, "", tuple(one.text for one in row.evidence or ()))
+    asked = AskedOnPassages(prompt, "", tuple(passage.text for passage in row.evidence or ()))
     if abstains(asked, row.response, phrasings):
         return 1.0, np.nan
-    held = [one.borne_out for one in judged_sentences(asked, row.response, phrasings)]
-    return 0.0, fmean(one is False for one in held if one is not None)
+    held = [sentence.borne_out for sentence in judged_sentences(asked, row.response, phrasings)]
+    return 0.0, fmean(borne_out is False for borne_out in held if borne_out is not None)
 
 
 def tool_use(row: Traffic) -> tuple[float, float, float]:
@@ -192,8 +196,8 @@ def with_words_of_users(batch: Batch, rows: Sequence[Traffic], there: NDArray[np
 
 def rated_so_far(batch: Batch, rows: Sequence[Traffic], champion: AdapterVersion) -> Batch:
     """The same with the ratings that have come already, to be shown: they decide nothing yet."""
-    own = np.array([answered_by(champion, row.adapter) for row in rows], bool)
-    return replace(batch, ratings=only(own, ratings_of(rows)))
+    by_champion = np.array([answered_by(champion, row.adapter) for row in rows], bool)
+    return replace(batch, ratings=only(by_champion, ratings_of(rows)))
 
 
 def watched_prompts(rows: Sequence[Traffic | Row], shared: SharedText) -> list[str]:

@@ -59,8 +59,8 @@ class Vocabulary:
     def counts(self) -> Counter[int]:
         """How often each word was met, by its number, as far as the bits tell."""
         total = 2.0 ** float(self.unseen[0])
-        found = np.rint(total / 2.0 ** self.bits.astype(np.float64) - 1).astype(int)
-        return Counter(dict(zip(self.words.tolist(), found.tolist(), strict=True)))
+        counts = np.rint(total / 2.0 ** self.bits.astype(np.float64) - 1).astype(int)
+        return Counter(dict(zip(self.words.tolist(), counts.tolist(), strict=True)))
 
     def columns(self, batch: Batch) -> Floats:
         assert batch.prompts is not None
@@ -78,8 +78,8 @@ def number_of(word: str) -> int:
 
 def mean(values: Iterable[float]) -> float:
     """NaN when there are none."""
-    found = list(values)
-    return sum(found) / len(found) if found else float("nan")
+    numbers = list(values)
+    return sum(numbers) / len(numbers) if numbers else float("nan")
 
 
 # --- prompt words ---------------------------------------------------------------------------------
@@ -118,12 +118,12 @@ def topic_words(
     topics: Sequence[Sequence[str]], rare: Collection[str] = ()
 ) -> list[tuple[str, ...]]:
     """The words that tell each topic's texts from the other topics; none of the rare ones."""
-    counts = [Counter(word for text in own for word in words_of(text)) for own in topics]
+    counts = [Counter(word for text in texts for word in words_of(text)) for texts in topics]
     everywhere = sum(counts, Counter[str]())
-    spread = Counter(word for own in counts for word in own)
+    spread = Counter(word for of_topic in counts for word in of_topic)
     common = {word for word, count in spread.items() if count > max(1, len(topics) * WIDELY)}
     average = everywhere.total() / max(1, len(topics))
-    return [typical_words(own, everywhere, average, common.union(rare)) for own in topics]
+    return [typical_words(of_topic, everywhere, average, common.union(rare)) for of_topic in topics]
 
 
 def typical_words(

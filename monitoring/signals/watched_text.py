@@ -38,11 +38,11 @@ class SharedText:
     @classmethod
     def of(cls, texts: Sequence[str]) -> Self:
         """Learn it from one prompt of each user. A few without the template do not matter."""
-        found = cls(pieces=shared_pieces(texts))
-        rests = [found.without_pieces(text) for text in texts]
+        shared = cls(pieces=shared_pieces(texts))
+        rests = [shared.without_pieces(text) for text in texts]
         start = [first_words(rest, MOST_WORDS) for rest in rests]
         end = [last_words(rest, MOST_WORDS) for rest in rests]
-        return cls(found.pieces, shared_words(start), shared_words(end))
+        return cls(shared.pieces, shared_words(start), shared_words(end))
 
     def rest(self, text: str) -> str:
         """What is left of a text; all of it, where nothing would be."""
@@ -56,9 +56,9 @@ class SharedText:
     def without_pieces(self, text: str) -> str:
         if not self.pieces:
             return text
-        own = BORDER.split(text)
-        kept = [piece for piece in own if hash_of(piece) not in self.pieces]
-        return "".join(kept).strip() if len(kept) < len(own) else text
+        pieces = BORDER.split(text)
+        kept = [piece for piece in pieces if hash_of(piece) not in self.pieces]
+        return "".join(kept).strip() if len(kept) < len(pieces) else text
 
     def arrays(self) -> dict[str, Ints]:
         """All that it is, empty where nothing is shared."""
@@ -83,9 +83,9 @@ def shared_pieces(texts: Sequence[str]) -> frozenset[int]:
     counts: Counter[int] = Counter()
     long: set[int] = set()
     for text in texts:
-        own = {hash_of(piece): piece for piece in BORDER.split(text) if piece.strip()}
-        counts.update(own.keys())
-        long |= {key for key, piece in own.items() if len(piece.split(None, LONG)) >= LONG}
+        pieces = {hash_of(piece): piece for piece in BORDER.split(text) if piece.strip()}
+        counts.update(pieces.keys())
+        long |= {key for key, piece in pieces.items() if len(piece.split(None, LONG)) >= LONG}
     least = {key: (MANY if key in long else NEARLY_ALL) * len(texts) for key in counts}
     frequent = [key for key, count in counts.most_common(MOST_PIECES) if count >= least[key]]
     return frozenset(frequent)
@@ -93,18 +93,18 @@ def shared_pieces(texts: Sequence[str]) -> frozenset[int]:
 
 def shared_words(texts: Sequence[Sequence[str]]) -> tuple[int, ...]:
     """The longest sequence of words with which nearly all texts begin."""
-    found: list[int] = []
+    words: list[int] = []
     going = [text for text in texts if text]
     while going:
-        place = len(found)
+        place = len(words)
         hashes = [hash_of(text[place]) for text in going]
         [(word, count)] = Counter(hashes).most_common(1)
         if count < NEARLY_ALL * len(texts):
             break
-        found.append(word)
-        own = (text for text, number in zip(going, hashes, strict=True) if number == word)
-        going = [text for text in own if len(text) > place + 1]
-    return tuple(found)
+        words.append(word)
+        alike = (text for text, number in zip(going, hashes, strict=True) if number == word)
+        going = [text for text in alike if len(text) > place + 1]
+    return tuple(words)
 
 
 def first_words(text: str, count: int) -> list[str]:

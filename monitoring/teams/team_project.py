@@ -63,7 +63,9 @@ def read_teams(file: Path) -> Teams:
     """Read teams.yaml, paths as seen from its folder. Raises InputError with file and field."""
     teams = read_settings(Teams, file)
     folder = file.resolve().parent
-    projects = [one.model_copy(update={"path": folder / one.path}) for one in teams.projects]
+    projects = [
+        project.model_copy(update={"path": folder / project.path}) for project in teams.projects
+    ]
     return teams.model_copy(update={"projects": tuple(projects)})
 
 
@@ -124,8 +126,8 @@ def registry_of(teams: Teams) -> str:
 
 def variables_of(team: TeamProject) -> dict[str, str]:
     """What a process of the project sees: state of its own, where nothing else is said."""
-    own = {name: value for name, value in environment().items() if name != HOME}
-    return own | team.environment
+    variables = {name: value for name, value in environment().items() if name != HOME}
+    return variables | team.environment
 
 
 def home_of(team: TeamProject) -> Path:

@@ -76,17 +76,17 @@ class TeamScheduler:
     def tick(self) -> None:
         """See which processes have ended, and start those that have something to do."""
         self.reap()
-        found = [(due, one) for one in self.projects() for due in self.startable(one)]
+        todo = [(due, project) for project in self.projects() for due in self.startable(project)]
         # Retrains first: a slot is free for them. Then the oldest dates; notices have none.
-        found.sort(key=lambda pair: (not pair[0].retrain, pair[0].date, pair[1].family))
-        for due, project in found:
+        todo.sort(key=lambda pair: (not pair[0].retrain, pair[0].date, pair[1].family))
+        for due, project in todo:
             self.begin(due, project)
 
     def beat(self) -> None:
         """Leave a sign of life, with what comes next and what retrains are kept to."""
         now = self.clock()
         projects = self.projects()
-        at, job = next_run((one for project in projects for one in project.jobs.items()), now)
+        at, job = next_run((item for project in projects for item in project.jobs.items()), now)
         heartbeat = Heartbeat(
             holder=self.holder,
             at=stamp(now),
@@ -126,18 +126,18 @@ class TeamScheduler:
 
     def projects(self) -> list[ReadProject]:
         """Those that can be read and belong here; what is wrong with one is no other's affair."""
-        found: dict[str, ReadProject] = {}
+        by_family: dict[str, ReadProject] = {}
         for team in self.teams.projects:
             folder = str(team.path)
             try:
                 project = read_project(team)
-                self.refuse_misplaced(project, found.get(project.family))
+                self.refuse_misplaced(project, by_family.get(project.family))
             except IncumbentError as error:
                 self.note(self.unusable, folder, str(error))
             else:
                 self.unusable.pop(folder, None)
-                found[project.family] = project
-        return list(found.values())
+                by_family[project.family] = project
+        return list(by_family.values())
 
     def refuse_misplaced(self, project: ReadProject, other: ReadProject | None) -> None:
         params = project.team.params

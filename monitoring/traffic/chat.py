@@ -163,18 +163,18 @@ def turns_of(value: object) -> list[Turn]:
 def turn_of(message: object) -> Turn:
     if not isinstance(message, dict):
         raise UnfitRecordError("bad messages")
-    said = str(first(message, "role", "type") or "").lower()
-    if said in RESULTS:  # an item of OpenAI's Responses
-        said = "tool"
-    elif said in CALLS:
+    role = str(first(message, "role", "type") or "").lower()
+    if role in RESULTS:  # an item of OpenAI's Responses
+        role = "tool"
+    elif role in CALLS:
         return {"role": "assistant", "content": call_text(message)}
-    if said not in ROLES:
+    if role not in ROLES:
         raise UnfitRecordError("bad messages")
     text = refuse_redacted(text_of(message))
-    if said in TOOLS:
+    if role in TOOLS:
         name = first(message, "name", "tool_call_id")
         text = f"[tool {name}] {text}" if isinstance(name, str) else f"[tool] {text}"
-    return {"role": ROLES[said], "content": text}
+    return {"role": ROLES[role], "content": text}
 
 
 def refuse_redacted(text: str) -> str:

@@ -107,9 +107,9 @@ def sample_parts(
     """
     sample, set_aside = UserSample(reader.limit, reader.seed), Counter[str]()
     every = [
-        DayPart(day, own)
+        DayPart(day, stretches)
         for day, reading in enumerate(reader.readings)
-        for own in parts_of(reading.files)
+        for stretches in parts_of(reading.files)
     ]
     states = cast(States, mapped(reader, every, light_engine(len(every)), batch=1))
     with closing(states):  # stopped, it leaves no work on the cluster
@@ -143,17 +143,17 @@ def merge_day(
 
 def parts_of(files: Sequence[Path]) -> Iterator[tuple[Stretch, ...]]:
     """All that files hold, in parts of about PART bytes; a file that cannot be cut is not."""
-    own: list[Stretch] = []
+    part: list[Stretch] = []
     size = 0
     for file in files:
         for stretch, length in stretches_of(file):
-            own.append(stretch)
+            part.append(stretch)
             size += length
             if size >= PART:
-                yield tuple(own)
-                own, size = [], 0
-    if own:
-        yield tuple(own)
+                yield tuple(part)
+                part, size = [], 0
+    if part:
+        yield tuple(part)
 
 
 def stretches_of(file: Path) -> Iterator[tuple[Stretch, int]]:

@@ -41,10 +41,10 @@ class LogFormat:
 
 
 LOG_FORMATS = tuple(
-    LogFormat(one.NAME, one.recognises, one.parts_of, one.row_of, one.FIELDS)
-    for one in (open_telemetry, litellm, langfuse, own_rows)
+    LogFormat(module.NAME, module.recognises, module.parts_of, module.row_of, module.FIELDS)
+    for module in (open_telemetry, litellm, langfuse, own_rows)
 )
-FIELDS = frozenset(name for one in LOG_FORMATS for name in one.fields)
+FIELDS = frozenset(name for log_format in LOG_FORMATS for name in log_format.fields)
 
 
 class RawLine(NamedTuple):
@@ -133,8 +133,8 @@ def records_of(value: Any) -> list[Any]:
         return value
     if isinstance(value, dict) and "id" not in value:
         for name in LISTS:
-            if isinstance(found := value.get(name), list):
-                return found
+            if isinstance(records := value.get(name), list):
+                return records
     return [value]
 
 
@@ -216,11 +216,11 @@ def is_foreign(name: str) -> bool:
 
 def files_of(root: Path, day: date) -> list[Path]:
     """Those in the day's folder, then those beside it."""
-    found = [path for path in sorted_entries(root / str(day)) if is_traffic_file(path.name)]
-    found += (
+    paths = [path for path in sorted_entries(root / str(day)) if is_traffic_file(path.name)]
+    paths += (
         p for p in sorted_entries(root) if day_beside(p.name) == day and is_traffic_file(p.name)
     )
-    return [path for path in found if path.is_file()]
+    return [path for path in paths if path.is_file()]
 
 
 def days_beside(root: Path) -> Iterator[date]:
@@ -231,14 +231,14 @@ def days_beside(root: Path) -> Iterator[date]:
 
 def unread(day: date, inside: Iterable[str], beside: Iterable[str]) -> list[tuple[str, str]]:
     """Names that nothing reads, in the day's folder or beside all folders, with the reason."""
-    found = [(name, NO_FORMAT) for name in inside if is_foreign(name)]
+    names = [(name, NO_FORMAT) for name in inside if is_foreign(name)]
     for name in beside:
-        own = day_beside(name)
-        if is_foreign(name) and own in (day, None):
-            found.append((name, NO_FORMAT))
-        elif is_traffic_file(name) and own is None:
-            found.append((name, NO_DAY))
-    return found
+        file_day = day_beside(name)
+        if is_foreign(name) and file_day in (day, None):
+            names.append((name, NO_FORMAT))
+        elif is_traffic_file(name) and file_day is None:
+            names.append((name, NO_DAY))
+    return names
 
 
 def sorted_entries(folder: Path) -> list[Path]:
@@ -253,5 +253,5 @@ def recognised(data: bytes) -> tuple[LogFormat, Fields] | None:
         return None
     if not isinstance(record, dict):
         return None
-    found = next((one for one in LOG_FORMATS if one.recognises(record)), None)
-    return (found, record) if found else None
+    log_format = next((log for log in LOG_FORMATS if log.recognises(record)), None)
+    return (log_format, record) if log_format else None

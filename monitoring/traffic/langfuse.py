@@ -56,9 +56,12 @@ def parts_of(record: Fields) -> list[Fields]:
     if not is_trace(record):
         return [record]
     user = {"userId": name_in(record, *USERS), "scores": record.get("scores")}
-    found = [one for one in items(record.get("observations")) if is_generation(one)]
-    if found:
-        return [{**user, **{k: v for k, v in one.items() if v is not None}} for one in found]
+    generations = [item for item in items(record.get("observations")) if is_generation(item)]
+    if generations:
+        return [
+            {**user, **{k: v for k, v in generation.items() if v is not None}}
+            for generation in generations
+        ]
     return [{**record, "startTime": record.get("timestamp"), "type": "GENERATION"}]
 
 

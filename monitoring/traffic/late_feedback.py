@@ -43,35 +43,35 @@ class LateFeedbacks:
         self.answers: dict[tuple[str, str | None], JoinedFeedback] = {}
 
     def add(self, feedback: LateFeedback, place: LinePosition, *, own: bool) -> None:
-        said = self.answers.setdefault((feedback.feedback_of, feedback.caller), JoinedFeedback())
-        said.own |= own
+        joined = self.answers.setdefault((feedback.feedback_of, feedback.caller), JoinedFeedback())
+        joined.own |= own
         time = feedback.time.timestamp()
         for name, value in fields_of(feedback, place).items():
-            if time >= said.times.get(name, time):
-                said.times[name], said.values[name] = time, value
+            if time >= joined.times.get(name, time):
+                joined.times[name], joined.values[name] = time, value
 
     def join(self, row: Traffic) -> Traffic:
         """The row with what was said of it later."""
-        said = self.answers.get((row.id, row.caller))
-        if said is None:
+        joined = self.answers.get((row.id, row.caller))
+        if joined is None:
             return row
-        said.used = True
-        return row.model_copy(update=later_fields(row, said.values))
+        joined.used = True
+        return row.model_copy(update=later_fields(row, joined.values))
 
     @property
     def unmatched(self) -> int:
         """Answers that feedback of this day is about, and that are not of this day."""
-        return sum(said.own and not said.used for said in self.answers.values())
+        return sum(joined.own and not joined.used for joined in self.answers.values())
 
 
 def fields_of(feedback: LateFeedback, place: LinePosition) -> dict[str, Any]:
-    found: dict[str, Any] = {"rating": feedback.rating}
+    fields: dict[str, Any] = {"rating": feedback.rating}
     if feedback.correction is not None:
         packed = place.file.suffix == ".gz"
-        found["correction"] = place._replace(packed=feedback.correction) if packed else place
+        fields["correction"] = place._replace(packed=feedback.correction) if packed else place
     if feedback.outcome:
-        found |= {name: getattr(feedback.outcome, name) for name in OUTCOME}
-    return {name: value for name, value in found.items() if value is not None}
+        fields |= {name: getattr(feedback.outcome, name) for name in OUTCOME}
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def later_fields(row: Traffic, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -85,8 +85,8 @@ def later_fields(row: Traffic, values: Mapping[str, Any]) -> dict[str, Any]:
     if feedback:
         changed["feedback"] = Feedback(**feedback)
     outcome = row.outcome.model_dump() if row.outcome else {}
-    if said := {name: values[name] for name in OUTCOME if name in values}:
-        changed["outcome"] = Outcome(**outcome | said)
+    if facts := {name: values[name] for name in OUTCOME if name in values}:
+        changed["outcome"] = Outcome(**outcome | facts)
     return changed
 
 
@@ -98,7 +98,7 @@ def correction_at(place: LinePosition, answer: str) -> str | None:
         with place.file.open("rb") as stream:
             stream.seek(place.offset)
             line = stream.readline().removeprefix(BOM_UTF8)
-            found = LateFeedback.model_validate_json(line)
+            feedback = LateFeedback.model_validate_json(line)
     except (OSError, ValidationError):
         return None
-    return found.correction if found.feedback_of == answer else None
+    return feedback.correction if feedback.feedback_of == answer else None

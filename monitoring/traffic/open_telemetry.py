@@ -112,27 +112,27 @@ def prompt(told: Fields) -> Any:
 
 
 def answer(told: Fields) -> str:
-    said = unpacked(told.get(OUTPUT)) or numbered(told, "gen_ai.completion")
-    said = said or unpacked(told.get("gen_ai.completion"))
-    if not said:
+    messages = unpacked(told.get(OUTPUT)) or numbered(told, "gen_ai.completion")
+    messages = messages or unpacked(told.get("gen_ai.completion"))
+    if not messages:
         raise UnfitRecordError(f"no {OUTPUT}")
-    return answer_of(said)
+    return answer_of(messages)
 
 
 def numbered(told: Fields, prefix: str) -> list[dict[str, Any]]:
     """Messages whose every field is an attribute."""
-    found: dict[int, dict[str, Any]] = {}
+    by_number: dict[int, dict[str, Any]] = {}
     for key, value in told.items():
         match = NUMBERED.fullmatch(key)
         if match and match[1] == prefix:
-            found.setdefault(int(match[2]), {})[match[3]] = value
-    return [{"role": "user", **found[number]} for number in sorted(found)]
+            by_number.setdefault(int(match[2]), {})[match[3]] = value
+    return [{"role": "user", **by_number[number]} for number in sorted(by_number)]
 
 
 def told_by_events(span: Fields) -> dict[str, Any]:
     """Attributes that stand in events; an event for each message counts as one attribute."""
-    found: dict[str, Any] = {}
-    asked, said = [], []
+    others: dict[str, Any] = {}
+    asked, answers = [], []
     for event in items(span.get("events")):
         told, name = attributes(event), str(event.get("name", ""))
         body = unpacked(told.get("gen_ai.event.content")) or told
@@ -140,10 +140,10 @@ def told_by_events(span: Fields) -> dict[str, Any]:
             asked.append({"role": match[1], **(body if isinstance(body, dict) else {})})
         elif name == "gen_ai.choice":
             message = unpacked(body.get("message")) if isinstance(body, dict) else None
-            said.append(message if isinstance(message, dict) else body)
+            answers.append(message if isinstance(message, dict) else body)
         else:
-            found |= {key: value for key, value in told.items() if key.startswith("gen_ai.")}
-    return found | ({INPUT: asked} if asked else {}) | ({OUTPUT: said} if said else {})
+            others |= {key: value for key, value in told.items() if key.startswith("gen_ai.")}
+    return others | ({INPUT: asked} if asked else {}) | ({OUTPUT: answers} if answers else {})
 
 
 def attributes(part: Fields) -> dict[str, Any]:
@@ -158,8 +158,8 @@ def value_of(value: Any) -> Any:
     """The value of OTLP's `{"stringValue": …}`."""
     if not isinstance(value, dict):
         return value
-    if isinstance(found := value.get("arrayValue"), dict):
-        return [value_of(one) for one in found.get("values", ())]
-    if isinstance(found := value.get("kvlistValue"), dict):
-        return {str(i.get("key")): value_of(i.get("value")) for i in items(found.get("values"))}
+    if isinstance(inner := value.get("arrayValue"), dict):
+        return [value_of(item) for item in inner.get("values", ())]
+    if isinstance(inner := value.get("kvlistValue"), dict):
+        return {str(i.get("key")): value_of(i.get("value")) for i in items(inner.get("values"))}
     return next(iter(value.values()), None)

@@ -95,10 +95,10 @@ def body(part: Any) -> Any:
 
 
 def identity(record: Fields, *names: str) -> str:
-    found = name_in(record, *names)
-    if found is None:
+    name = name_in(record, *names)
+    if name is None:
         raise UnfitRecordError(f"no {names[0]}")
-    return found
+    return name
 
 
 def latency(record: Fields) -> float | None:

@@ -56,8 +56,8 @@ class Quarantine:
 
     def put(self, file: str, line: RawLine, reason: str) -> None:
         text = self.clean(line.json.decode(errors="replace").rstrip("\r\n"))
-        found = SetAsideLine(file=file, line=line.number, reason=reason, text=text[:KEPT])
-        self.take(found.canonical() + b"\n", Counter([reason]))
+        entry = SetAsideLine(file=file, line=line.number, reason=reason, text=text[:KEPT])
+        self.take(entry.canonical() + b"\n", Counter([reason]))
 
     def take(self, lines: bytes, counts: Counter[str]) -> None:
         """Add what another one holds."""
@@ -155,14 +155,14 @@ class DayReading:
         """The rows of some of the day's lines whose ids were not `seen`, which these now are."""
         batch: list[Traffic] = []
         for file, line in lines:
-            for found in rows_in(line, self.day):
-                if isinstance(found, CorruptError):
-                    quarantine.put(file.name, line, str(found))
-                elif found.id in seen:
+            for row in rows_in(line, self.day):
+                if isinstance(row, CorruptError):
+                    quarantine.put(file.name, line, str(row))
+                elif row.id in seen:
                     quarantine.put(file.name, line, REPEATED)
                 else:
-                    seen.add(found.id)
-                    batch.append(feedback.join(found))
+                    seen.add(row.id)
+                    batch.append(feedback.join(row))
             if len(batch) >= BATCH:
                 yield batch
                 batch = []
@@ -170,15 +170,15 @@ class DayReading:
             yield batch
 
     def read_feedback(self, quarantine: Quarantine) -> LateFeedbacks:
-        found = LateFeedbacks()
-        for own, files in ((True, self.feedback), (False, self.later)):
+        feedback = LateFeedbacks()
+        for of_day, files in ((True, self.feedback), (False, self.later)):
             for file, line in named_lines(files):
                 try:
-                    found.add(parse_feedback(line), LinePosition(file, line.offset), own=own)
+                    feedback.add(parse_feedback(line), LinePosition(file, line.offset), own=of_day)
                 except CorruptError as reason:
-                    if own:  # what came later is set aside with its own day
+                    if of_day:  # what came later is set aside with its own day
                         quarantine.put(file.name, line, f"feedback: {reason}")
-        return found
+        return feedback
 
 
 def named_lines(files: Iterable[Path]) -> Iterator[tuple[Path, RawLine]]:
@@ -202,11 +202,11 @@ def rows_in(line: RawLine, day: date) -> Iterator[Traffic | CorruptError]:
 
 def rows_of_another_tool(data: bytes, day: date, own: str) -> Iterator[Traffic | CorruptError]:
     """`own` is why the line is no row of ours."""
-    found = recognised(data) if own not in ("not JSON", "not an object", "not UTF-8") else None
-    if found is None:
+    match = recognised(data) if own not in ("not JSON", "not an object", "not UTF-8") else None
+    if match is None:
         yield CorruptError(own)
         return
-    log, record = found
+    log, record = match
     try:
         parts = log.parts_of(record)
     except UnfitRecordError as error:
@@ -249,14 +249,14 @@ def parse_feedback(line: RawLine) -> LateFeedback:
 
 def corrected_in(files: Sequence[Path]) -> set[str]:
     """The ids of the answers that feedback in these files corrects; corrupt lines say nothing."""
-    found = set()
+    ids = set()
     for file in files:
         for line in lines_of(file):
             with suppress(CorruptError):
                 feedback = parse_feedback(line)
                 if feedback.correction is not None:
-                    found.add(feedback.feedback_of)
-    return found
+                    ids.add(feedback.feedback_of)
+    return ids
 
 
 def reason(error: ValidationError, data: bytes) -> str:

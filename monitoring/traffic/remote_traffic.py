@@ -34,15 +34,15 @@ class RemoteTraffic:
 
     def fetch(self, partition: str, beside: date | None = None) -> None:
         """Bring a partition's copies in line with its files, or those of one day beside it."""
-        found = {
+        sizes = {
             n: s for n, s in self.sizes(partition).items() if not beside or day_beside(n) == beside
         }
         folder = self.copies / partition
         for path in folder.iterdir() if folder.is_dir() else ():
-            own = beside is None or day_beside(path.name) == beside
-            if own and path.is_file() and path.name not in found:
+            in_scope = beside is None or day_beside(path.name) == beside
+            if in_scope and path.is_file() and path.name not in sizes:
                 path.unlink(missing_ok=True)
-        wanted = [n for n, size in found.items() if size_of(folder / n) != size]
+        wanted = [n for n, size in sizes.items() if size_of(folder / n) != size]
         if wanted:
             folder.mkdir(parents=True, exist_ok=True)
             with self.errors("read"), ThreadPoolExecutor(AT_ONCE) as pool:
@@ -82,7 +82,7 @@ class RemoteTraffic:
                     with self.errors("deleted"):
                         self.store.delete_folder(f"{below}{day}")
         for name in self.file_names():
-            if (own := day_beside(name)) and (today - own).days > keep_days:
+            if (file_day := day_beside(name)) and (today - file_day).days > keep_days:
                 with self.errors("deleted"):
                     self.store.delete(name)
 

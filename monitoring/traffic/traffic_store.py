@@ -155,10 +155,10 @@ class TrafficStore:
             self.remote.put_mark(MARK, mark)
         else:
             put_new(self.root / MARK, mark)
-        found = self.mark()
-        if found is None:
+        current = self.mark()
+        if current is None:
             raise IncumbentError(f"{MARK} in {self.location} is empty: delete it")
-        return found
+        return current
 
     def expire(self, keep_days: int, today: date) -> list[date]:
         """Delete the partitions, and what was set aside of them, that are over keep_days old;
@@ -195,14 +195,14 @@ class TrafficStore:
     def _later(self, day: date, days: int) -> list[Path]:
         """The files of feedback that came on the days after one."""
         ahead = (day + DAY * after for after in range(1, days + 1) if day <= date.max - DAY * after)
-        return [path for one in ahead for path in self._feedback(one)]
+        return [path for late_day in ahead for path in self._feedback(late_day)]
 
     def _named(self, day: date) -> dict[str, Path]:
         """The files that a day's rows are read from."""
         later = {f"{path.parent.name}/{path.name}": path for path in self._later(day, LATE)}
         inside = self.root / str(day)
-        own = {p.name if p.parent == inside else f"../{p.name}": p for p in self._files(day)}
-        return own | later
+        of_day = {p.name if p.parent == inside else f"../{p.name}": p for p in self._files(day)}
+        return of_day | later
 
     def _files(self, day: date) -> list[Path]:
         if self.remote:
@@ -220,14 +220,14 @@ class TrafficStore:
 
 def state_of(path: Path) -> FileState:
     """Another one as soon as the file is written to, or another file has its name."""
-    found = path.stat()
-    return found.st_ino, found.st_size, found.st_mtime_ns
+    stat = path.stat()
+    return stat.st_ino, stat.st_size, stat.st_mtime_ns
 
 
 def named_days(root: Path) -> list[date]:
     """The days of folders, and of links that lead to one or to nothing."""
-    found = sorted(root.iterdir()) if root.is_dir() else []
-    folders = [path for path in found if path.is_dir() or path.is_symlink()]
+    entries = sorted(root.iterdir()) if root.is_dir() else []
+    folders = [path for path in entries if path.is_dir() or path.is_symlink()]
     return [day for path in folders if (day := day_named(path.name))]
 
 
@@ -277,8 +277,10 @@ def redacted(row: Traffic) -> Traffic:
     if row.turns or row.tools:
         changed |= redacted_tools(row)
     if row.evidence:
-        texts = [(one, redact(one.text)) for one in row.evidence]
-        changed["evidence"] = tuple(one.model_copy(update={"text": text}) for one, text in texts)
+        texts = [(passage, redact(passage.text)) for passage in row.evidence]
+        changed["evidence"] = tuple(
+            passage.model_copy(update={"text": text}) for passage, text in texts
+        )
     if row.user and redact(row.user) != row.user:
         changed["user"] = user_digest(row.user)
     if row.feedback and row.feedback.correction:
@@ -297,7 +299,7 @@ def redacted_tools(row: Traffic) -> dict[str, object]:
             update={"content": redact(turn.content), "tool_calls": calls or None}
         )
 
-    tools = tuple(cleaned_json(one, redact) for one in row.tools or ())
+    tools = tuple(cleaned_json(tool, redact) for tool in row.tools or ())
     return {"turns": row.turns and tuple(map(clean, row.turns)), "tools": tools or None}
 
 

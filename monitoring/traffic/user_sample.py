@@ -121,12 +121,14 @@ class HeavyUsers:
 
     def above(self, share: float) -> list[HeavyUser]:
         """The users with more than such a share of the rows, the heaviest first."""
-        own: dict[str, list[Traffic]] = defaultdict(list)
+        by_user: dict[str, list[Traffic]] = defaultdict(list)
         for _, row in sorted(self.rows.items()):
             if row.user:
-                own[row.user].append(row)
-        found = (HeavyUser(n, len(rows) / len(self.rows), rows[:SHOWN]) for n, rows in own.items())
-        return sorted((u for u in found if u.share > share), key=lambda u: (-u.share, u.name))
+                by_user[row.user].append(row)
+        users = (
+            HeavyUser(n, len(rows) / len(self.rows), rows[:SHOWN]) for n, rows in by_user.items()
+        )
+        return sorted((u for u in users if u.share > share), key=lambda u: (-u.share, u.name))
 
     # --- bounded memory -------------------------------------------------------------------------
 

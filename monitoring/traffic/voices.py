@@ -47,8 +47,8 @@ def voices_of(rows: Sequence[Traffic]) -> list[str]:
     common = common_ends(list(ends.values()), [*ends.values(), *map(list, named)])
     voices = [voice_of(row) for row in rows]
     for number, alike in asked.items():
-        if found := next((end for end in ends[alike] if end in common), None):
-            voices[number] = f"\0{rows[number].time.date()}\0{found}"
+        if ending := next((end for end in ends[alike] if end in common), None):
+            voices[number] = f"\0{rows[number].time.date()}\0{ending}"
         elif often[alike] > 1:
             voices[number] = alike
     return voices
@@ -95,8 +95,8 @@ def voice_notes(rows: int, nameless: int, voices: int) -> Iterator[str]:
 
 def common_ends(ends: Sequence[Sequence[str]], everyone: Sequence[Sequence[str]]) -> set[str]:
     """Templates: ends that many rows without a user share, and not most of all rows."""
-    counts = Counter(end for own in ends for end in own)
-    of_all = Counter(end for own in everyone for end in own)
+    counts = Counter(end for row_ends in ends for end in row_ends)
+    of_all = Counter(end for row_ends in everyone for end in row_ends)
     least, most = max(FEWEST, LEAST_SHARE * len(ends)), MOST_SHARE * len(everyone)
     return {end for end, count in counts.items() if least <= count and of_all[end] <= most}
 
@@ -141,10 +141,10 @@ def asked_text(prompt: str | Sequence[SpokenTurn]) -> str:
     """
     if isinstance(prompt, str):
         return prompt
-    said = [turn for turn in prompt if turn.content.strip()]
-    users = [turn for turn in said if turn.role == "user"]
-    others = [turn for turn in said if not instructs(turn)]
-    return "\n".join(turn.content for turn in users[-1:] or others[-1:] or said)
+    spoken = [turn for turn in prompt if turn.content.strip()]
+    users = [turn for turn in spoken if turn.role == "user"]
+    others = [turn for turn in spoken if not instructs(turn)]
+    return "\n".join(turn.content for turn in users[-1:] or others[-1:] or spoken)
 
 
 def asked_first(prompt: str | Sequence[SpokenTurn]) -> str:

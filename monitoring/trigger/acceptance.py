@@ -66,8 +66,8 @@ class SetAsideRow(Record):
 def refusals(rows: Iterable[Row]) -> dict[str, str]:
     """Why a row may not be accepted, by its id, in words that read well behind a number of rows."""
     distinct = {row.id: row for row in rows}
-    found = {name: why for name, row in distinct.items() if (why := says_nothing(row))}
-    return found | by_the_gate([row for name, row in distinct.items() if name not in found])
+    reasons = {name: why for name, row in distinct.items() if (why := says_nothing(row))}
+    return reasons | by_the_gate([row for name, row in distinct.items() if name not in reasons])
 
 
 def says_nothing(row: Row) -> str | None:
@@ -146,30 +146,30 @@ def set_aside(rows: Iterable[Row], refused: Mapping[str, str], queue: Path, at: 
     ]
     if new:
         keep(new, path)
-    counts = Counter(one.reason for one in new)
-    said = [f"{count} set aside {why}; see {path}" for why, count in counts.items()]
-    excusable = any(one.reason not in (NO_PROMPT, NO_ANSWER, UNHEARD) for one in new)
-    return [*said, WAIVE] if excusable else said
+    counts = Counter(row.reason for row in new)
+    notes = [f"{count} set aside {why}; see {path}" for why, count in counts.items()]
+    excusable = any(row.reason not in (NO_PROMPT, NO_ANSWER, UNHEARD) for row in new)
+    return [*notes, WAIVE] if excusable else notes
 
 
 def keep(new: Sequence[SetAsideRow], path: Path) -> None:
     """Add lines, each row and reason once; the oldest leave where there are too many."""
-    known = {(one.id, one.reason): one for one in read_set_aside(path)}
-    for one in new:
-        known.setdefault((one.id, one.reason), one)
-    write_lines(path, [one.canonical() for one in [*known.values()][-MOST:]])
+    known = {(old.id, old.reason): old for old in read_set_aside(path)}
+    for row in new:
+        known.setdefault((row.id, row.reason), row)
+    write_lines(path, [kept.canonical() for kept in [*known.values()][-MOST:]])
 
 
 def read_set_aside(path: Path) -> list[SetAsideRow]:
     """What was set aside so far; lines that are none are left out, for people may edit the file."""
     lines = read_input(path).split(b"\n") if path.exists() else []
-    found = []
+    rows = []
     for line in lines:
         try:
-            found.append(SetAsideRow.model_validate_json(line))
+            rows.append(SetAsideRow.model_validate_json(line))
         except ValidationError:
             continue
-    return found
+    return rows
 
 
 def beginning(row: Row) -> str:
@@ -231,10 +231,10 @@ def let_in(
     labels: Iterable[Label], known: Collection[str], at: str
 ) -> tuple[list[Label], list[str]]:
     """The labels that would not shut the gate, or are known already; and notes on the others."""
-    found = list(labels)
-    new = [label.row for label in found if label.row.id not in known]
+    every = list(labels)
+    new = [label.row for label in every if label.row.id not in known]
     refused = refusals(new)
-    fit = [label for label in found if label.row.id in known or label.row.id not in refused]
+    fit = [label for label in every if label.row.id in known or label.row.id not in refused]
     return fit, set_aside(new, refused, LABEL_QUEUE, at)
 
 
@@ -251,15 +251,15 @@ def capped(
     bound by the limit in all alone, and such rows share a turn. What is known already has its
     place: so the rest of a long file can be accepted after its start.
     """
-    own, turns = Counter[str](), list[tuple[int, int, T]]()
+    counts, turns = Counter[str](), list[tuple[int, int, T]]()
     of_one = 0
-    for place, one in enumerate(found):
-        user = user_of(one) or ""
-        if user and own[user] >= LABELS_PER_USER:
+    for place, item in enumerate(found):
+        user = user_of(item) or ""
+        if user and counts[user] >= LABELS_PER_USER:
             of_one += 1
             continue
-        turns.append((-1 if known(one) else own[user], place, one))
-        own[user] += 1
+        turns.append((-1 if known(item) else counts[user], place, item))
+        counts[user] += 1
     turns.sort(key=lambda turn: turn[:2])
     old = sum(turn < 0 for turn, _, _ in turns)
     kept = sorted(turns[: old + LABELS_AT_ONCE], key=lambda turn: turn[1])
@@ -268,7 +268,7 @@ def capped(
         f"{LABELS_AT_ONCE} labels at once": len(turns) - len(kept),
     }
     left_out = tuple(f"{n} left out: over {limit}" for limit, n in limits.items() if n)
-    return [one for _, _, one in kept], left_out
+    return [chosen for _, _, chosen in kept], left_out
 
 
 def accepted_prompts() -> set[str]:
@@ -293,8 +293,8 @@ def add_rows(rows: Iterable[Row], path: Path) -> None:
 
 def add_bad_answers(labels: Iterable[Label], path: Path) -> None:
     """Add the answers that users corrected as negative examples, each once, whole or not at all."""
-    known = {one.id: one for one in read_preferences(path)} if path.exists() else {}
-    bad = {one.id: one for label in labels if (one := bad_answer(label))}
+    known = {answer.id: answer for answer in read_preferences(path)} if path.exists() else {}
+    bad = {negative.id: negative for label in labels if (negative := bad_answer(label))}
     if bad.keys() - known.keys():
         write_records(path, (known | bad).values())
 

@@ -70,8 +70,8 @@ class DriftedRows:
 
     def corrected(self, since: date, day: date) -> Iterator[Traffic]:
         """Every row since then whose user wrote the right answer, on whatever topic."""
-        for one in self.days(since, day):
-            for rows in self.context.traffic.read(one, late=True):
+        for when in self.days(since, day):
+            for rows in self.context.traffic.read(when, late=True):
                 yield from corrected(rows)
 
     def strangest_first(self, rows: Sequence[Traffic]) -> list[Traffic]:
@@ -189,10 +189,10 @@ def accepted_since(since: datetime) -> list[Row]:
 def written_by(trusted: Iterable[str]) -> dict[str, tuple[str, str]]:
     """Whose correction was accepted for a prompt, but for those of trusted users."""
     path = PREFERENCES / LABELLED.name
-    own = {pseudonym_of(name) for name in trusted}
+    names = {pseudonym_of(name) for name in trusted}
     rated = read_preferences(path) if path.exists() else ()
     return {
-        one.prompt: ("user", one.annotator)
-        for one in rated
-        if isinstance(one, RatedAnswer) and one.annotator and one.annotator not in own
+        answer.prompt: ("user", answer.annotator)
+        for answer in rated
+        if isinstance(answer, RatedAnswer) and answer.annotator and answer.annotator not in names
     }

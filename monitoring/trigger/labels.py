@@ -52,7 +52,7 @@ class Data(ExportPart):
     def prompt_text(self) -> str:
         """The prompt as rows have it; `prompt` is as people read it."""
         messages = self.messages or ()
-        return "\n".join(one.content for one in messages) if messages else self.prompt
+        return "\n".join(message.content for message in messages) if messages else self.prompt
 
 
 class QueueTask(AnnotatedTask):
@@ -95,8 +95,8 @@ def label_of(row: Traffic, answer: str, drift: str | None) -> Label:
 
 def other_than(answer: str, response: str | None) -> str | None:
     """A response that says something, and not what was accepted."""
-    said = (response or "").strip()
-    return response if said and said != answer.strip() else None
+    text = (response or "").strip()
+    return response if text and text != answer.strip() else None
 
 
 def labelled_row(prompt: str, answer: str, drift: str | None) -> Row:
@@ -113,8 +113,8 @@ def read_labels(path: Path) -> list[Label]:
     neither.
     """
     if path.suffix == ".jsonl":
-        found = (row.model_copy(update={"source": LABELLED.name}) for row in read_rows(path))
-        return [Label(row=row, user=None) for row in found]
+        rows = (row.model_copy(update={"source": LABELLED.name}) for row in read_rows(path))
+        return [Label(row=row, user=None) for row in rows]
     try:
         tasks = TASKS.validate_json(read_input(path))
     except ValidationError as error:
@@ -163,7 +163,7 @@ def task_of(row: Traffic, drift: str | None) -> dict[str, Any]:
     if not isinstance(row.prompt, str):
         data["messages"] = [message.model_dump() for message in row.prompt]
     if row.evidence:
-        data["evidence"] = [one.model_dump(exclude_none=True) for one in row.evidence]
+        data["evidence"] = [passage.model_dump(exclude_none=True) for passage in row.evidence]
     task = {"data": data, "meta": {"at": row.at, "adapter": row.adapter}}
     if draft := correction(row):
         data["corrected"] = True

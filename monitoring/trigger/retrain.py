@@ -88,13 +88,13 @@ def retrained(stop: Event, trigger: TriggerParams, family: str, day: str) -> Ret
     step(pipeline)
     submit = ["incumbent", "submit", "--json", "--reason", f"retrain after the drift of {day}"]
     step([*submit, *(["--promote"] if trigger.promote == "policy" else [])], answer=answer)
-    found = json.loads(answer.read_bytes())
-    decision = Decision.model_validate(found["decision"], strict=False)
+    submitted = json.loads(answer.read_bytes())
+    decision = Decision.model_validate(submitted["decision"], strict=False)
     return RetrainResult(
-        version=found["version"]["number"],
+        version=submitted["version"]["number"],
         verdict=decision.verdict,
         decision=decision,
-        commit=(found["provenance"] or {}).get("commit"),
+        commit=(submitted["provenance"] or {}).get("commit"),
     )
 
 

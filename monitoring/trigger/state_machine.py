@@ -124,7 +124,7 @@ def seen_again(confirming: Sequence[SignalReading]) -> int:
     """The number of days after the alarm on which a signal says drift again; 0 where none does."""
     if overall(confirming) is not DriftVerdict.DRIFT:
         return 0
-    return max(one.nights for one in confirming if one.verdict is DriftVerdict.DRIFT)
+    return max(reading.nights for reading in confirming if reading.verdict is DriftVerdict.DRIFT)
 
 
 def streak(verdict: DriftVerdict, own: Sequence[Night]) -> int:
@@ -142,13 +142,13 @@ def against(
     day: date, all_nights: Sequence[Night], facts: Facts, params: TriggerParams
 ) -> list[str]:
     """What speaks against a retrain tonight; nothing when it is empty."""
-    found = []
+    objections = []
     if facts.waiting is not None:
-        found.append(f"version {facts.waiting} won, and waits for a person to promote it")
+        objections.append(f"version {facts.waiting} won, and waits for a person to promote it")
     if facts.in_flight:
-        found.append(f"another retrain is in flight: {facts.in_flight}")
-    found += waits(day, all_nights, params, facts.hung)
-    return [*found, facts.quota] if facts.quota else found
+        objections.append(f"another retrain is in flight: {facts.in_flight}")
+    objections += waits(day, all_nights, params, facts.hung)
+    return [*objections, facts.quota] if facts.quota else objections
 
 
 def nights(count: int) -> str:
@@ -177,10 +177,10 @@ def waits(
     tried = [n for n in nights if n.action is Action.RETRAIN and n.date < str(day)]
     ended = [n for n in tried if n.outcome is not RetrainOutcome.FAILED]
     recent = [n for n in ended if day - date.fromisoformat(n.date) < MONTH]
-    found = [*after_ended(day, ended, params), *([hung] if hung else after_failed(day, tried))]
+    objections = [*after_ended(day, ended, params), *([hung] if hung else after_failed(day, tried))]
     if len(recent) >= params.retrains_per_month:
-        found.append(f"{len(recent)} retrains in 30 days are all that the budget allows")
-    return found
+        objections.append(f"{len(recent)} retrains in 30 days are all that the budget allows")
+    return objections
 
 
 def after_ended(day: date, ended: Sequence[Night], params: TriggerParams) -> list[str]:
@@ -204,8 +204,8 @@ def after_failed(day: date, tried: Sequence[Night]) -> list[str]:
     days = grown(FAILED, BACKOFF, failures - 1, LONGEST_FAILED)
     over = date.fromisoformat(tried[-1].date) + timedelta(days=days)
     more = f", and {failures - 1} before it" if failures > 1 else ""
-    said = f"the run of {tried[-1].date} failed{more}: the next may be on {over}"
-    return [said] if day < over else []
+    objection = f"the run of {tried[-1].date} failed{more}: the next may be on {over}"
+    return [objection] if day < over else []
 
 
 def in_a_row(retrains: Sequence[Night], outcome: RetrainOutcome) -> int:
@@ -246,25 +246,25 @@ def drift_news(night: Night, before: Sequence[Night]) -> str | None:
     """
     run = [*same_drift(night, before), night]
     told, words = run[:1], ""
-    for one in run[1:]:
-        found = [*changes(one, told)]
-        is_due = date.fromisoformat(one.date) - date.fromisoformat(told[-1].date) >= REMINDED
+    for later in run[1:]:
+        news = [*changes(later, told)]
+        is_due = date.fromisoformat(later.date) - date.fromisoformat(told[-1].date) >= REMINDED
         words = f"the drift since {run[0].date} goes on as it was"
-        if found:
-            words = f"new in the drift since {run[0].date}: {'; '.join(found)}"
-        if found or is_due:
-            told.append(one)
+        if news:
+            words = f"new in the drift since {run[0].date}: {'; '.join(news)}"
+        if news or is_due:
+            told.append(later)
     return words if told[-1] is night else None
 
 
 def same_drift(night: Night, before: Sequence[Night]) -> list[Night]:
     """The nights before it of which people may have been told, under the same reference."""
-    found = []
-    for one in reversed(before):
-        if one.state is DriftState.OK or one.reference not in (night.reference, None):
+    told = []
+    for earlier in reversed(before):
+        if earlier.state is DriftState.OK or earlier.reference not in (night.reference, None):
             break
-        found += [one] if is_told(one) else []
-    return found[::-1]
+        told += [earlier] if is_told(earlier) else []
+    return told[::-1]
 
 
 def is_told(night: Night) -> bool:
@@ -286,7 +286,7 @@ def changes(night: Night, told: Sequence[Night]) -> Iterator[str]:
 
 
 def alarming(night: Night) -> set[str]:
-    return {one.signal for one in night.readings if one.verdict is DriftVerdict.DRIFT}
+    return {reading.signal for reading in night.readings if reading.verdict is DriftVerdict.DRIFT}
 
 
 def new_topics(night: Night, told: Sequence[Night]) -> list[Topic]:
@@ -298,15 +298,15 @@ def new_topics(night: Night, told: Sequence[Night]) -> list[Topic]:
     """
     heard = {
         word
-        for one in told
-        for topic in grown_topics(one)
+        for earlier in told
+        for topic in grown_topics(earlier)
         for text in (topic.name, *topic.exemplars)
         for word in words_of(text)
     }
-    own = grown_topics(night)
-    fresh = [topic for topic in own if is_unheard(topic, heard)]
-    more = growth(own) >= MORE + max(growth(grown_topics(one)) for one in told)
-    return fresh if more or 2 * growth(fresh) > growth(own) else []
+    topics = grown_topics(night)
+    fresh = [topic for topic in topics if is_unheard(topic, heard)]
+    more = growth(topics) >= MORE + max(growth(grown_topics(earlier)) for earlier in told)
+    return fresh if more or 2 * growth(fresh) > growth(topics) else []
 
 
 def grown_topics(night: Night) -> list[Topic]:

@@ -56,10 +56,10 @@ def queue_corrections(
     }
     rows, too_many = capped(written.values(), pseudonym)
     fit, notes = worth_asking(rows, LABEL_QUEUE, f"{day}T23:59:59Z", drafts=True)
-    found = before | {row.id: task_of(row, None) for row in fit}
+    waiting = before | {row.id: task_of(row, None) for row in fit}
     waits = (
         task
-        for task in found.values()
+        for task in waiting.values()
         if prompt_text(task) not in known and asked_on(task) >= oldest
     )
     taken, over = capped(waits, lambda task: task["data"]["user"])
@@ -77,9 +77,9 @@ def read_tasks(path: Path) -> dict[str, Task]:
         return {}
     try:
         tasks = TypeAdapter(list[Task]).validate_json(read_input(path))
-        found = {task["data"]["id"]: task for task in tasks if asked_on(task)}
-        TASKS.validate_python([*found.values()], strict=False)
-        return found
+        by_id = {task["data"]["id"]: task for task in tasks if asked_on(task)}
+        TASKS.validate_python([*by_id.values()], strict=False)
+        return by_id
     except ValidationError as error:
         raise InputError(f"{invalid(error, path)}; move the file away") from None
     except (KeyError, TypeError, ValueError):
@@ -100,12 +100,12 @@ def corrected_on(traffic: TrafficStore, day: date, any_own: bool) -> Iterator[Tr
     A day is read only where there may be some: reading is what a night's time goes into.
     """
     late = traffic.corrected_on(day)
-    for one in reversed([d for d in traffic.days() if day - timedelta(days=LATEST) <= d <= day]):
-        if not late and not (any_own and one == day):
+    for when in reversed([d for d in traffic.days() if day - timedelta(days=LATEST) <= d <= day]):
+        if not late and not (any_own and when == day):
             continue
-        for rows in traffic.read(one, late=True):
+        for rows in traffic.read(when, late=True):
             for row in corrected(rows):
-                if one == day or row.id in late:
+                if when == day or row.id in late:
                     late.discard(row.id)
                     yield row
 
@@ -126,7 +126,7 @@ def worth_asking(
     own; with `drafts`, where a correction is all that there is to ask about, the row is set aside.
     """
     prompts = {row.id: asked_row(row, ANY_ANSWER) for row in rows}
-    written = {row.id: asked_row(row, said) for row in rows if (said := correction(row))}
+    written = {row.id: asked_row(row, draft) for row in rows if (draft := correction(row))}
     refused = refusals([*prompts.values(), *written.values()])
     gone = {name for name, made in prompts.items() if made.id in refused}
     mute = {name for name, made in written.items() if made.id in refused} - gone

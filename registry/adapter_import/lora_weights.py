@@ -154,7 +154,7 @@ def linear_modules(base: Path) -> dict[str, Tensor]:
     is an embedding or the head; learnt positions go by their name.
     """
     vocabulary = json.loads(read_input(base / "config.json")).get("vocab_size")
-    found: dict[str, Tensor] = {}
+    linears: dict[str, Tensor] = {}
     for file in sorted(base.glob("*.safetensors")):
         with file.open("rb") as stream:
             length = int.from_bytes(stream.read(LENGTH), "little")
@@ -166,14 +166,14 @@ def linear_modules(base: Path) -> dict[str, Tensor]:
             matrix = kind == "weight" and len(shape) == 2 and entry["dtype"] in WIDTHS
             if matrix and shape[0] != vocabulary and not re.search(r"embed|\bwpe$", module):
                 start = LENGTH + length
-                found[module] = Tensor(
+                linears[module] = Tensor(
                     file=file,
                     dtype=entry["dtype"],
                     shape=shape,
                     begin=start + begin,
                     end=start + end,
                 )
-    return found
+    return linears
 
 
 def read_pairs(
@@ -196,11 +196,11 @@ def read_pairs(
             problem = f"has shape {list(tensor.shape)}; rank and base ask for {list(wanted)}"
             raise InputError(problem, file=place, field=quoted(name))
         halves.setdefault(module, {})[half] = tensor
-    for module, found in halves.items():
-        if found.keys() != {"A", "B"}:
-            problem = f"has lora_{min(found)} without its other half"
+    for module, parts in halves.items():
+        if parts.keys() != {"A", "B"}:
+            problem = f"has lora_{min(parts)} without its other half"
             raise InputError(problem, file=place, field=module)
-    return {module: LoraPair(a=found["A"], b=found["B"]) for module, found in halves.items()}
+    return {module: LoraPair(a=pair["A"], b=pair["B"]) for module, pair in halves.items()}
 
 
 def resolve_targets(

@@ -53,14 +53,14 @@ class LookBytes:
         """
         with self.engine.connect() as connection:
             kept = digests_of(connection, name.as_posix())
-        if (own := kept.pop(self.look, None)) is not None:
-            if (found := self.whole(own)) is None:
+        if (bound := kept.pop(self.look, None)) is not None:
+            if (content := self.whole(bound)) is None:
                 raise OtherBytesError(f"{name} was measured at this look, and is gone")
-            return found
-        found = next((data for digest in kept.values() if (data := self.whole(digest))), None)
-        if found is not None:
-            self.write(name, found)
-        return found
+            return content
+        content = next((data for digest in kept.values() if (data := self.whole(digest))), None)
+        if content is not None:
+            self.write(name, content)
+        return content
 
     def whole(self, digest: Digest) -> bytes | None:
         with suppress(MissingArtifactError, DamagedArtifactError):
@@ -88,8 +88,8 @@ def digests_of(connection: Connection, name: str) -> dict[int, Digest]:
 def bound_bytes(connection: Connection, look: int) -> Digest | None:
     """One digest of all that is bound to a look; None: nothing is."""
     query = select(look_bytes.c.name, look_bytes.c.digest).where(look_bytes.c.look == look)
-    found = {row.name: row.digest for row in connection.execute(query)}
-    return digest_json(found) if found else None
+    digests = {row.name: row.digest for row in connection.execute(query)}
+    return digest_json(digests) if digests else None
 
 
 # --- look lines -----------------------------------------------------------------------------------
@@ -145,8 +145,8 @@ def unknown_looks(history: Iterable[Event], own: Iterable[LookAdopted]) -> list[
 
 def refuse_unknown(lines: Iterable[LookAdopted]) -> None:
     """Raise InputError where looks were taken that this registry does not count."""
-    if found := list(lines):
-        looks = "1 look" if len(found) == 1 else f"{len(found)} looks"
+    if unknown := list(lines):
+        looks = "1 look" if len(unknown) == 1 else f"{len(unknown)} looks"
         raise InputError(
             f"tells of {looks} at this project's sealed items that this registry lacks: another "
             "one took them, or a later state of this one. Work with the registry that has all "

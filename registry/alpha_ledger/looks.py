@@ -155,11 +155,11 @@ def related_sets(
     before it left. What counted at an earlier look at these very items counts for ever, whatever a
     newer rule says of them.
     """
-    own = sealed.items.digest
+    eval_set = sealed.items.digest
     of_project = families_of_project(connection, artifacts, family, sealed.prompts)
-    recorded = newest[own].continues if own in newest else ()
+    recorded = newest[eval_set].continues if eval_set in newest else ()
     return {
-        own,
+        eval_set,
         *recorded,
         *sets_since_rotation(connection, family, of_project),
         *sets_with_most(artifacts, sealed, newest),
@@ -172,15 +172,15 @@ def sets_since_rotation(
 ) -> list[Digest]:
     """What a family and others of its project looked at since a person let items leave."""
     rotated = last_rotation(connection, family)
-    found: list[Digest] = []
+    eval_sets: list[Digest] = []
     for name in (family, *of_project):
         since = max(rotated, last_rotation(connection, name))
-        own = select(events.c.seq).where(
+        taken = select(events.c.seq).where(
             events.c.family == name, events.c.kind == LookTaken.kind, events.c.seq > since
         )
-        query = select(looks.c.eval_set).where(looks.c.event.in_(own)).distinct()
-        found += connection.execute(query).scalars()
-    return found
+        query = select(looks.c.eval_set).where(looks.c.event.in_(taken)).distinct()
+        eval_sets += connection.execute(query).scalars()
+    return eval_sets
 
 
 def families_before(connection: Connection, family: str, look: CountedLook) -> list[str]:
@@ -260,13 +260,13 @@ def champion_looks(
     return [
         ChampionLooks(
             champion=champion or None,
-            count=len(own),
-            promoted=sum(row.event in won for row in own),
-            spent=sum(row.alpha for row in own if row.event not in won | elsewhere),
-            budget=min(row.budget for row in own),
+            count=len(ledger),
+            promoted=sum(row.event in won for row in ledger),
+            spent=sum(row.alpha for row in ledger if row.event not in won | elsewhere),
+            budget=min(row.budget for row in ledger),
         )
         for champion in sorted({row.champion for row in every})
-        if (own := [row for row in every if row.champion == champion])
+        if (ledger := [row for row in every if row.champion == champion])
     ]
 
 
@@ -324,11 +324,11 @@ def families_of_project(
     others = connection.execute(query.distinct().order_by(events.c.family)).scalars().all()
     if not others:
         return []
-    own = WordPrints.joined([asked, *prompts_of(connection, artifacts, family)])
+    prints = WordPrints.joined([asked, *prompts_of(connection, artifacts, family)])
     return [
         other
         for other in others
-        if share_rows(own, WordPrints.joined(prompts_of(connection, artifacts, other)))
+        if share_rows(prints, WordPrints.joined(prompts_of(connection, artifacts, other)))
     ]
 
 
@@ -343,12 +343,12 @@ def share_rows(own: WordPrints, theirs: WordPrints) -> bool:
 
 def prompts_of(connection: Connection, artifacts: Artifacts, family: str) -> list[WordPrints]:
     """What a family's newest version learnt, and what its newest look asked, as far as known."""
-    found: list[Digest | None] = []
+    digests: list[Digest | None] = []
     for kind in (Submission.kind, LookTaken.kind):
         query = select(events).where(events.c.family == family, events.c.kind == kind)
         row = connection.execute(query.order_by(events.c.seq.desc()).limit(1)).first()
         match event_of(row).detail if row else None:
             case Submission(trained_on=digest) | LookTaken(prompts=digest):
-                found.append(digest)
-    there = (digest for digest in found if digest and artifacts.blobs.exists(digest))
+                digests.append(digest)
+    there = (digest for digest in digests if digest and artifacts.blobs.exists(digest))
     return [artifacts.get_record(WordPrints, digest) for digest in there]

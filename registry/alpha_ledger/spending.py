@@ -62,8 +62,8 @@ def next_look(looks: Sequence[ChampionLooks], champion: Digest | None, alpha: fl
     others = [look for look in looks if look.champion != champion]
     earned = alpha * (1 + sum(look.promoted for look in others))
     budget = max(earned - sum(look.spent for look in others), LEAST * alpha)
-    own = [look for look in looks if look.champion == champion]
-    budget = min([budget, *(look.budget for look in own if look.budget is not None)])
-    taken = Look(number=sum(look.count for look in own) + 1, budget=budget)
+    earlier = [look for look in looks if look.champion == champion]
+    budget = min([budget, *(look.budget for look in earlier if look.budget is not None)])
+    taken = Look(number=sum(look.count for look in earlier) + 1, budget=budget)
     left = alpha * (1 + sum(look.promoted for look in looks)) - sum(look.spent for look in looks)
     return taken.at_most(max(left, alpha_at(LEAST * alpha, taken.number)))

@@ -76,8 +76,8 @@ class Archive:
     def artifacts(self) -> dict[Digest, int]:
         """Their sizes in bytes, in the order of the archive."""
         head = artifact_member("")
-        found = (member for name, member in self.members.items() if name.startswith(head))
-        return {member.name.removeprefix(head): member.size for member in found}
+        members = (member for name, member in self.members.items() if name.startswith(head))
+        return {member.name.removeprefix(head): member.size for member in members}
 
     def pieces(self, name: str) -> Iterator[bytes]:
         return pieces_of(self.stream, self.members[name], self.place)
@@ -166,8 +166,8 @@ def put_artifacts(archive: Archive, artifacts: Artifacts) -> None:
                 copies = dict(some_copies(archive, left, Path(folder), moved))
                 if not copies:
                     return
-                found = blobs.adopt(list(copies.values()))
-            for expected, digest in zip(copies, found, strict=True):
+                digests = blobs.adopt(list(copies.values()))
+            for expected, digest in zip(copies, digests, strict=True):
                 if digest != expected:
                     raise archive.damaged(artifact_member(expected))
 
@@ -239,9 +239,9 @@ def tables_at(connection: Connection, revision: str) -> MetaData:
     connection.execute(text(f"DROP TABLE {VERSION_TABLE}"))
     others = {*inspect(connection).get_table_names(), VERSION_TABLE}  # of who else uses it
     upgrade(connection, revision)
-    found = MetaData()
-    found.reflect(connection, only=lambda name, _: name not in others)
-    return found
+    tables = MetaData()
+    tables.reflect(connection, only=lambda name, _: name not in others)
+    return tables
 
 
 def row_batches(lines: Iterable[bytes], table: Table, file: Path) -> Iterator[list[dict[str, Any]]]:

@@ -148,8 +148,8 @@ class ArtifactSummary(Record):
     @classmethod
     def of(cls, sizes: Mapping[Digest, int]) -> Self:
         names = "".join(f"{digest}\n" for digest in sorted(sizes))
-        own = digest_bytes(names.encode())
-        return cls(count=len(sizes), size=sum(sizes.values()), sha256=own)
+        checksum = digest_bytes(names.encode())
+        return cls(count=len(sizes), size=sum(sizes.values()), sha256=checksum)
 
 
 class Manifest(Record):
@@ -169,9 +169,9 @@ class Manifest(Record):
 def read_manifest(data: bytes, place: Path) -> Manifest:
     """Raises InputError naming the field; for a later format too."""
     fields = read_object(data, place, 1)
-    found = fields.get("format")
-    if isinstance(found, str) and found.startswith(FAMILY_OF_FORMATS) and found != FORMAT:
-        raise InputError(f"{quoted(found)} {NEWER}", file=place, field="format")
+    form = fields.get("format")
+    if isinstance(form, str) and form.startswith(FAMILY_OF_FORMATS) and form != FORMAT:
+        raise InputError(f"{quoted(form)} {NEWER}", file=place, field="format")
     return Manifest.parse(data, place)
 
 
@@ -218,20 +218,20 @@ def read_members(stream: ArchiveFile, place: Path) -> dict[str, TarMember]:
     length, at = stream.seek(0, 2), 0
     if length < BLOCK:
         raise InputError("is no archive of `incumbent registry backup`, or is cut off", file=place)
-    found: dict[str, TarMember] = {}
+    members: dict[str, TarMember] = {}
     while (header := block_at(stream, at, length, place)) != bytes(BLOCK):
         member = plain_member(header, at + BLOCK, place)
-        if member.name in found:
+        if member.name in members:
             raise InputError("is in the archive twice", file=place, field=member.name)
         if member.start + member.size > length:
             raise cut_off(place, member.name)
-        if len(found) == MOST:
+        if len(members) == MOST:
             raise InputError(f"has more than {MOST} members", file=place)
-        found[member.name] = member
+        members[member.name] = member
         at = member.start + member.size + -member.size % BLOCK
     if block_at(stream, at + BLOCK, length, place) != bytes(BLOCK) or at + len(END) != length:
         raise InputError("goes on behind its end: it is no archive of ours", file=place)
-    return found
+    return members
 
 
 def block_at(stream: ArchiveFile, at: int, length: int, place: Path) -> bytes:

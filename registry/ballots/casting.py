@@ -122,12 +122,12 @@ def withdraw(registry: Registry, number: int, ballot: int) -> Event:
 def last_ballot(votes: Votes, reviewer: str) -> StandingBallot | None:
     """A reviewer's newest ballot that stands, on a sheet that is still voted on."""
     sheets = {asked.detail.sheet for asked in votes.asked.values()}
-    own = [
+    ballots = [
         ballot
         for key, ballot in votes.ballots.items()
         if key.reviewer == reviewer and key.sheet in sheets
     ]
-    return max(own, key=lambda ballot: ballot.event.seq, default=None)
+    return max(ballots, key=lambda ballot: ballot.event.seq, default=None)
 
 
 def stands_counted(registry: RegistryReader, votes: Votes, last: StandingBallot) -> bool:

@@ -91,7 +91,7 @@ def open_of(number: int, votes: Votes, asked: VoteQuestion) -> OpenVotes:
         version=number,
         part=asked.detail.part,
         items=asked.detail.items,
-        closed=sum(counting(one, asked.closes_at) is not None for one in cast),
+        closed=sum(counting(ballots, asked.closes_at) is not None for ballots in cast),
         votes=sum(map(len, cast)),
         needed=unseen * asked.detail.votes + sum(missing(o, asked.detail.votes) for o in cast),
     )

@@ -91,9 +91,9 @@ class Votes:
 
     def sheet(self, part: SheetPart | None = None) -> VoteQuestion:
         """As newest. Raises IncumbentError where there is none."""
-        if (found := self.newest(part)) is None:
+        if (question := self.newest(part)) is None:
             raise IncumbentError("nobody was asked to vote on this version")
-        return found
+        return question
 
     def standing(self, sheet: Digest, *, repeats: bool = False) -> Iterator[StandingBallot]:
         """The ballots on a sheet in the order in which they were cast; repeated ones apart."""
@@ -103,7 +103,7 @@ class Votes:
 
     def on_item(self, sheet: Digest, item: str) -> list[Ballot]:
         """The ballots on one item, in the order in which they were cast."""
-        return [one.ballot for one in self.items.get((sheet, item), ())]
+        return [standing.ballot for standing in self.items.get((sheet, item), ())]
 
     def by_item(self, sheet: Digest) -> dict[str, list[Ballot]]:
         return {item: self.on_item(sheet, item) for there, item in self.items if there == sheet}
@@ -112,8 +112,8 @@ class Votes:
         """What is computed of what was asked and of the ballots, once for each key and state."""
         if key not in self.computed:
             self.computed[key] = compute()
-        found: T = self.computed[key]
-        return found
+        value: T = self.computed[key]
+        return value
 
     def apply(self, event: Event) -> None:
         if event.kind != "show":
@@ -147,17 +147,17 @@ class Votes:
         del self.ballots[ballot.key]
         if not ballot.key.repeat:
             place = (ballot.key.sheet, ballot.key.item)
-            left = tuple(one for one in self.items[place] if one is not ballot)
+            left = tuple(other for other in self.items[place] if other is not ballot)
             self.items[place] = left
             if not left:
                 del self.items[place]
 
     def going_on(self) -> "Votes":
         """A copy, to put newer events into."""
-        own = copy(self)
+        votes = copy(self)
         for name in ("asked", "shown", "ballots", "items", "withdrawn"):
-            setattr(own, name, dict(getattr(self, name)))
-        return own
+            setattr(votes, name, dict(getattr(self, name)))
+        return votes
 
 
 def missing(cast: list[Ballot], votes: int) -> int:

@@ -154,11 +154,11 @@ class Artifacts:
     def put_folder(self, folder: Path, digest: Digest) -> None:
         """Store a folder's files unless all are there. Raises InputError for another digest."""
         try:
-            found = digest_folder(folder) if self.holds(digest) else self.take_folder(folder)
+            actual = digest_folder(folder) if self.holds(digest) else self.take_folder(folder)
         except OSError as error:
             raise InputError(error.strerror or "cannot be read", file=error.filename) from None
-        if found != digest:
-            problem = f"holds adapter {short(found)}, its record says {short(digest)}"
+        if actual != digest:
+            problem = f"holds adapter {short(actual)}, its record says {short(digest)}"
             raise InputError(f"{problem}: run `dvc repro`", file=folder)
 
     def take_folder(self, folder: Path) -> Digest:

@@ -31,15 +31,15 @@ def connect(url: str) -> Engine:
     try:
         engine = engine_of(url)
         with engine.connect() as connection:
-            found = revision(connection)
+            current = revision(connection)
     except (ArgumentError, NoSuchModuleError) as error:
         raise InputError(f"the registry's database is no such URL: {error}") from None
     except DBAPIError as error:
         raise InputError(f"cannot open the registry's database: {error.orig}") from None
     except OSError as error:
         raise InputError(f"cannot open the registry's database: {error}") from None
-    if found != HEAD:
-        refuse_fixed_schema(engine, found)
+    if current != HEAD:
+        refuse_fixed_schema(engine, current)
         migrate(engine)
     return engine
 
@@ -249,10 +249,10 @@ def copy_at_rest(file: Path, folder: Path) -> Path:
 
 def state_of(file: Path) -> dict[str, tuple[int, int, int]]:
     """What tells one state of the file and its log from another."""
-    found = {}
+    states = {}
     for ending in COMMITTED:
         part = Path(f"{file}{ending}")
         if part.exists():
             about = part.stat()
-            found[ending] = (about.st_ino, about.st_size, about.st_mtime_ns)
-    return found
+            states[ending] = (about.st_ino, about.st_size, about.st_mtime_ns)
+    return states

@@ -60,7 +60,7 @@ def gate(report: GateReport | None) -> GateSummary | None:
 def nights(reader: RegistryReader, number: int) -> tuple[NightBefore, ...]:
     """The nights whose retrain made this version."""
     named = f'"challenger":{number}'
-    found = (
+    recorded = (
         night_of(run)
         for run in runs_of(reader.engine, nightly_of(reader.family), REMEMBERED)
         if named in (run.record or "")  # parsing all of them takes too long for a page
@@ -72,7 +72,7 @@ def nights(reader: RegistryReader, number: int) -> tuple[NightBefore, ...]:
             reasons=night.reasons,
             topics=tuple(topic.name for topic in night.topics),
         )
-        for night in found
+        for night in recorded
         if night and night.challenger == number
     )
 
@@ -158,13 +158,13 @@ def compared_with(registry: Registry, lineage: Lineage) -> AdapterVersion | None
 def headline(registry: Registry, lineage: Lineage, policy: Policy | None) -> Headline:
     decision, label = lineage.decision, lineage.version.label
     against, champion = called(lineage), registry.champion()
-    said = f"{label} was never compared with the champion, so nothing can be decided yet."
+    uncompared = f"{label} was never compared with the champion, so nothing can be decided yet."
     checked = policy.checked if policy else lineage.gating
     checked = checked or tuple(decision.bounds if decision else ())
     evidence = lineage.evidence or NOTHING
     return Headline(
         verdict=decision.verdict.value if decision else None,
-        summary=summary(label, against, decision, checked) if decision else said,
+        summary=summary(label, against, decision, checked) if decision else uncompared,
         reasons=decision.reasons if decision else (),
         right=tuple(right_lines(measured_there(lineage))),
         ways_out=tuple(ways_out(evidence, decision, policy)) if decision and policy else (),
@@ -227,8 +227,8 @@ def open_items(registry: RegistryReader, number: int) -> int | None:
     except IncumbentError:
         return None
     votes = read_votes(registry, number)
-    found = votes.once("open", partial(open_of, number, votes, votes.sheet()))
-    return found.items - found.closed
+    look = votes.once("open", partial(open_of, number, votes, votes.sheet()))
+    return look.items - look.closed
 
 
 # --- challenger routes ----------------------------------------------------------------------------
@@ -347,8 +347,8 @@ def show_rows(
     shown: Shown = 1,
 ) -> HTMLResponse:
     """The rows that only one of the two has learnt."""
-    found = read_rows(number, site, person, which, shown)
-    return page(request, "changed_rows.html", found=found, fetch=FETCH)
+    rows = read_rows(number, site, person, which, shown)
+    return page(request, "changed_rows.html", found=rows, fetch=FETCH)
 
 
 @router.get("/api/review/{number}/rows")

@@ -27,7 +27,7 @@ BASE = ("base", "base's configuration and tokenizer", "chat template", "system p
 
 def changes(reader: RegistryReader, lineage: Lineage, other: AdapterVersion | None) -> Changes:
     """Rows, recipe and base of a version, against those of another; None: the bare base."""
-    own = lineage.version.adapter
+    adapter = lineage.version.adapter
     before = dataset_of(reader, other.adapter.dataset) if other else None
     learnt, known = learnt_by(reader, lineage.version), learnt_by(reader, other) if other else None
     counted = learnt is not None and known is not None
@@ -36,7 +36,7 @@ def changes(reader: RegistryReader, lineage: Lineage, other: AdapterVersion | No
         against=other.label if other else "the bare base model",
         number=other.number if other else None,
         known=other is not None and before is not None,
-        base=differing(adapter_facts(other.adapter), adapter_facts(own), BASE) if other else (),
+        base=differing(adapter_facts(other.adapter), adapter_facts(adapter), BASE) if other else (),
         splits=differing(sizes(before), sizes(lineage.dataset)),
         rows_added=len((learnt or set()) - (known or set())) if counted else None,
         rows_removed=len((known or set()) - (learnt or set())) if counted else None,
@@ -111,25 +111,25 @@ def changed_rows(
 ) -> ChangedRows:
     """Raises IncumbentError where it was not recorded which rows one of the two has learnt."""
     digests = only_in(reader, version, other, which)
-    found = places(reader, version if which == "added" else other, digests)
+    row_places = places(reader, version if which == "added" else other, digests)
     return ChangedRows(
         which=which,
         version=version.number,
         against=other.number if other else None,
-        **page_numbers(len(found), page, SHOWN),
-        elsewhere=len(digests) - len(found),
-        rows=tuple(shown_rows(nth_page(found, page, SHOWN))),
+        **page_numbers(len(row_places), page, SHOWN),
+        elsewhere=len(digests) - len(row_places),
+        rows=tuple(shown_rows(nth_page(row_places, page, SHOWN))),
     )
 
 
 def only_in(
     reader: RegistryReader, version: AdapterVersion, other: AdapterVersion | None, which: Which
 ) -> set[RowDigest]:
-    own, others = learnt_by(reader, version), learnt_by(reader, other) if other else set()
-    if own is None or others is None:
-        unknown = version if own is None or other is None else other
+    learnt, others = learnt_by(reader, version), learnt_by(reader, other) if other else set()
+    if learnt is None or others is None:
+        unknown = version if learnt is None or other is None else other
         raise IncumbentError(f"it was not recorded which rows {unknown.label} has learnt")
-    return own - others if which == "added" else others - own
+    return learnt - others if which == "added" else others - learnt
 
 
 # --- the rows, in DVC's cache --------------------------------------------------------------------
@@ -139,12 +139,12 @@ def places(
     reader: RegistryReader, version: AdapterVersion | None, digests: Set[RowDigest]
 ) -> list[Place]:
     """Where these rows stand: among today's rows, or in those that the version was trained on."""
-    found: dict[RowDigest, Place] = {}
+    by_digest: dict[RowDigest, Place] = {}
     for path in train_files(reader, version):
         for digest, start in row_starts(path, state_of(path)).items():
             if digest in digests:
-                found.setdefault(digest, (path, start))
-    return list(found.values())
+                by_digest.setdefault(digest, (path, start))
+    return list(by_digest.values())
 
 
 def train_files(reader: RegistryReader, version: AdapterVersion | None) -> Iterator[Path]:

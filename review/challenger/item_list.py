@@ -104,11 +104,11 @@ def item_list(dev: DevItems, query: ItemQuery) -> ItemList:
     names = metrics(dev)
     known_name(None if query.against else query.score, names, "score")
     metric = query.score if query.score in names else first_metric(dev.comparison, names)
-    slices = tuple(sorted({name for one in dev.items for name in one.scores.slices}))
+    slices = tuple(sorted({name for item in dev.items for name in item.scores.slices}))
     asserted = tuple(name for name in names if is_assertion(name))
     known_name(query.slice, slices, "slice")
     known_name(query.assertion, asserted, "assertion")
-    found = lines_found(dev, query, metric)
+    lines = lines_found(dev, query, metric)
     return ItemList(
         version=dev.comparison.version,
         opponent=f"v{query.against}" if query.against else opponent_label(dev.comparison.opponent),
@@ -119,21 +119,21 @@ def item_list(dev: DevItems, query: ItemQuery) -> ItemList:
         slices=slices,
         assertions=asserted,
         all_items=len(dev.items),
-        **page_numbers(len(found), query.page, SHOWN),
-        items=tuple(nth_page(found, query.page, SHOWN)),
+        **page_numbers(len(lines), query.page, SHOWN),
+        items=tuple(nth_page(lines, query.page, SHOWN)),
     )
 
 
 def lines_found(dev: DevItems, query: ItemQuery, metric: str) -> list[ItemLine]:
     """The items that were asked for, in the order in which they are read."""
     wanted = list(conditions(dev, query, metric))
-    lines = [(line_of(one, dev.comparison, metric, query.moved or 0), one) for one in dev.items]
-    found = (line for line, one in lines if all(holds(line, one) for holds in wanted))
-    return sorted(found, key=lambda line: order(line, best_first=query.flips == "gained"))
+    lines = [(line_of(item, dev.comparison, metric, query.moved or 0), item) for item in dev.items]
+    kept = (line for line, item in lines if all(holds(line, item) for holds in wanted))
+    return sorted(kept, key=lambda line: order(line, best_first=query.flips == "gained"))
 
 
 def metrics(dev: DevItems) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(name for one in dev.items for name in metrics_of(one)))
+    return tuple(dict.fromkeys(name for item in dev.items for name in metrics_of(item)))
 
 
 def metrics_of(item: DevItem) -> tuple[str, ...]:
@@ -160,7 +160,7 @@ def is_assertion(metric: str) -> bool:
 def measured(item: DevItem, side: Literal["champion", "challenger"]) -> dict[str, float]:
     """A side's scores, without what stands for those that could not be measured."""
     scores = item.scores.champion if side == "champion" else item.scores.challenger
-    return {name: one for name, one in scores.items() if name not in (item.scores.unread or ())}
+    return {name: score for name, score in scores.items() if name not in (item.scores.unread or ())}
 
 
 def broken(item: DevItem, side: Literal["champion", "challenger"]) -> tuple[str, ...]:
@@ -180,15 +180,15 @@ def both_scores(item: DevItem, metric: str) -> tuple[float, float] | None:
 
 
 def line_of(item: DevItem, comparison: DevComparison, metric: str, moved: float) -> ItemLine:
-    found = both_scores(item, metric)
+    scores = both_scores(item, metric)
     sign = -1 if comparison.better.get(metric) == "less" else 1
-    change = sign * (found[1] - found[0]) if found else None
+    change = sign * (scores[1] - scores[0]) if scores else None
     return ItemLine(
         item=item.row.id,
         prompt=shortened(item.row.prompt_text, CHARS),
         slices=item.scores.slices,
-        champion=found[0] if found else None,
-        challenger=found[1] if found else None,
+        champion=scores[0] if scores else None,
+        challenger=scores[1] if scores else None,
         difference=change,
         flip=None if change is None else flip_of(change, moved),
         broken=broken(item, "challenger"),
@@ -210,7 +210,7 @@ def conditions(dev: DevItems, query: ItemQuery, metric: str) -> Iterator[Holds]:
     if query.flips in ("lost", "gained", "same"):
         yield lambda line, _: line.flip == query.flips
     if query.flips in ("broke", "fixed"):
-        scores = (score for one in dev.items for score in both_scores(one, metric) or ())
+        scores = (score for item in dev.items for score in both_scores(item, metric) or ())
         if any(not 0 <= score <= 1 for score in scores):
             problem = f"{metric} is not from 0 to 1, so no answer is right or wrong by it"
             raise InputError(f"{problem}: choose lost or gained", field="flips")
@@ -227,7 +227,7 @@ def conditions(dev: DevItems, query: ItemQuery, metric: str) -> Iterator[Holds]:
         yield lambda line, _: query.assertion in line.broken
     if query.q:
         words = query.q.casefold()
-        yield lambda _, one: words in searchable_text(one).casefold()
+        yield lambda _, item: words in searchable_text(item).casefold()
 
 
 def turned(line: ItemLine, better: str, *, before: bool) -> bool:
@@ -252,21 +252,21 @@ def held_against(registry: RegistryReader, number: int, other: int | None) -> De
     """The dev items of a version beside the opponent that it was compared with, or beside another
     version, whose dev items are kept too. Raises InputError where they are not.
     """
-    own = items_of(registry, number)
-    if other is None or other == own.comparison.opponent.version:
-        return own
+    dev = items_of(registry, number)
+    if other is None or other == dev.comparison.opponent.version:
+        return dev
     if other == number:
         raise InputError("choose two versions that are not the same", field="against")
-    return together(own, items_of(registry, other), other)
+    return together(dev, items_of(registry, other), other)
 
 
 def together(own: DevItems, others: DevItems, other: int) -> DevItems:
     """On the items that both answered, by the metrics of both, without a preference."""
-    by_id = {one.row.id: one for one in others.items}
+    by_id = {item.row.id: item for item in others.items}
     asked_both = [
-        (one, beside)
-        for one in own.items
-        if (beside := by_id.get(one.row.id)) and beside.row.texts == one.row.texts
+        (item, beside)
+        for item in own.items
+        if (beside := by_id.get(item.row.id)) and beside.row.texts == item.row.texts
     ]
     return DevItems(
         comparison=DevComparison(
@@ -275,7 +275,7 @@ def together(own: DevItems, others: DevItems, other: int) -> DevItems:
             better=others.comparison.better | own.comparison.better,
             gating=own.comparison.gating,
         ),
-        items=tuple(both(one, beside) for one, beside in asked_both),
+        items=tuple(both(item, beside) for item, beside in asked_both),
     )
 
 

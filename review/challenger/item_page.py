@@ -86,13 +86,13 @@ class TrainWords:
 
         kinds, which, rows = np.unique(self.words, return_inverse=True, return_counts=True)
         rarity = np.log((1 + len(self.lines)) / rows)
-        own = np.array(word_hashes(text), dtype=np.uint32)
+        hashes = np.array(word_hashes(text), dtype=np.uint32)
         weight = rarity[which]
         shared = np.bincount(
-            self.row, weight * np.isin(kinds, own)[which], minlength=len(self.lines)
+            self.row, weight * np.isin(kinds, hashes)[which], minlength=len(self.lines)
         )
-        known = np.isin(own, kinds)
-        size = rarity[np.searchsorted(kinds, own[known])].sum()
+        known = np.isin(hashes, kinds)
+        size = rarity[np.searchsorted(kinds, hashes[known])].sum()
         size += (~known).sum() * np.log(1 + len(self.lines))
         every = np.bincount(self.row, weight, minlength=len(self.lines)) + size - shared
         likeness = np.divide(shared, every, out=np.zeros(len(self.lines)), where=every > 0)
@@ -105,8 +105,8 @@ def near_rows(prompt: str, count: int = 5) -> list[NearRow]:
     path = rows_of(Split.TRAIN)
     if not path.exists():
         return []
-    found = train_words(path, state_of(path)).nearest(prompt, count)
-    return [NearRow(row=Row.parse(line, path), likeness=near) for line, near in found]
+    nearest = train_words(path, state_of(path)).nearest(prompt, count)
+    return [NearRow(row=Row.parse(line, path), likeness=near) for line, near in nearest]
 
 
 @lru_cache(1)
@@ -186,14 +186,14 @@ def item_view(registry: RegistryReader, item: str, before: int | None = None) ->
         return None
     row = met[0][1].row
     answers: dict[str, VersionAnswer] = {}
-    for comparison, one in met:
-        for answer in answers_in(comparison, one):
+    for comparison, dev_item in met:
+        for answer in answers_in(comparison, dev_item):
             answers.setdefault(answer.key, answer)
     return ItemView(
         item=item,
         row=row,
         answers=tuple(answers.values()),
-        comparisons=tuple(item_comparison(comparison, one) for comparison, one in met),
+        comparisons=tuple(item_comparison(comparison, dev_item) for comparison, dev_item in met),
         older=shown[-1] if len(numbers) > SHOWN else None,
         near=tuple(near_rows(row.prompt_text)),
     )
@@ -204,16 +204,16 @@ def left(registry: RegistryReader, item: str) -> Iterator[Met]:
     number = left_by_stages(registry)
     if number is not None and number not in kept_versions(registry.family):
         dev = items_of(registry, number)
-        yield from ((dev.comparison, one) for one in dev.items if one.row.id == item)
+        yield from ((dev.comparison, dev_item) for dev_item in dev.items if dev_item.row.id == item)
 
 
 def kept_items(registry: RegistryReader, numbers: list[int], item: str) -> Iterator[Met]:
     for number in numbers:
         path = kept_path(registry.family, number)
         try:
-            one = kept_item(path, item)
-            if one:
-                yield kept_comparison(path), one
+            dev_item = kept_item(path, item)
+            if dev_item:
+                yield kept_comparison(path), dev_item
         except InputError:
             if path.exists():  # else it was erased just now
                 raise
@@ -248,7 +248,7 @@ def key_of(opponent: Opponent) -> str:
 
 
 def item_comparison(comparison: DevComparison, item: DevItem) -> ItemComparison:
-    found = {name: both_scores(item, name) for name in metrics_of(item)}
+    by_metric = {name: both_scores(item, name) for name in metrics_of(item)}
     return ItemComparison(
         version=comparison.version,
         opponent=key_of(comparison.opponent),
@@ -259,7 +259,7 @@ def item_comparison(comparison: DevComparison, item: DevItem) -> ItemComparison:
                 challenger=scores[1],
                 better=comparison.better.get(name, "more"),
             )
-            for name, scores in found.items()
+            for name, scores in by_metric.items()
             if scores
         ),
         unread=item.scores.unread or (),
@@ -271,7 +271,7 @@ def marked_answers(view: ItemView, against: str) -> dict[str, list[MarkedSentenc
     """Each answer's sentences, by its key, with the words marked that the one which it is held
     against does not have; that one as it is. `against` is REFERENCE or the key of an answer.
     """
-    texts = {one.key: one.text for one in view.answers}
+    texts = {answer.key: answer.text for answer in view.answers}
     marker = SentenceMarker(load(ScoringParams).abstentions if view.row.evidence else ())
     base = view.row.completion_text if against == REFERENCE else texts[against]
     return {
@@ -282,7 +282,7 @@ def marked_answers(view: ItemView, against: str) -> dict[str, list[MarkedSentenc
 
 def talk_of(view: ItemView, against: str) -> ShownConversation | None:
     """The item as a conversation, where it is one; answers are marked as in `marked_answers`."""
-    answers = {one.key: GivenAnswer(one.text, one.turns, one.runs or ()) for one in view.answers}
+    answers = {a.key: GivenAnswer(a.text, a.turns, a.runs or ()) for a in view.answers}
     return conversation_of(view.row, answers, against)
 
 
@@ -301,14 +301,14 @@ def show_items(request: Request, site: TheSite, person: ThePerson, query: Filter
     """Dev items of one comparison, or of any two versions, filtered."""
     there = choices(site.registry(person.name))
     number = chosen(there, query) if there else None
-    is_kept = number in {one.number for one in there}
+    is_kept = number in {choice.number for choice in there}
     if number and not is_kept:
         site.registry(person.name).version(number)  # raises InputError for what is no version
-    found = listed_items(site, person.name, there, query) if is_kept else None
+    items = listed_items(site, person.name, there, query) if is_kept else None
     return page(
         request,
         "items.html",
-        found=found,
+        found=items,
         query=query,
         choices=there[:CHOICES],
         chosen=number,
@@ -341,7 +341,7 @@ def show_item(
 ) -> HTMLResponse:
     """One dev item, at an address of its own."""
     view = found_item(site, person.name, item, before)
-    held = against if against in {REFERENCE, *(one.key for one in view.answers)} else usual(view)
+    held = against if against in {REFERENCE, *(a.key for a in view.answers)} else usual(view)
     return page(
         request,
         "item.html",
@@ -358,8 +358,8 @@ def show_item(
 def listed_items(
     site: Site, actor: str, there: list[ComparisonChoice], query: ItemQuery
 ) -> ItemList:
-    found = held_against(site.registry(actor), chosen(there, query), query.against)
-    return item_list(found, query)
+    dev = held_against(site.registry(actor), chosen(there, query), query.against)
+    return item_list(dev, query)
 
 
 def chosen(there: list[ComparisonChoice], query: ItemQuery) -> int:

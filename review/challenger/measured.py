@@ -63,7 +63,7 @@ def plots(lineage: Lineage, policy: Policy, alpha: float) -> tuple[Plot, ...]:
         forest(name, measured, lineage.slices, alpha, judged=name in policy.checked)
         for name in names
     )
-    return tuple(plot(one, policy) for one in drawn)
+    return tuple(plot(chart, policy) for chart in drawn)
 
 
 def plot(drawn: Forest, policy: Policy) -> Plot:
@@ -97,7 +97,7 @@ def interval(line: ForestLine) -> Interval:
 
 def guards(evidence: Evidence, policy: Policy, alpha: float) -> tuple[Plot, ...]:
     """The comparisons beside the main one: what was forgotten, and what was lost over time."""
-    found: Measures = others(evidence, policy, alpha)
+    sections: Measures = others(evidence, policy, alpha)
     return tuple(
         Plot(
             title=title,
@@ -106,7 +106,7 @@ def guards(evidence: Evidence, policy: Policy, alpha: float) -> tuple[Plot, ...]
             lines=tuple(interval(line) for line in lines),
             end=reached(lines),
         )
-        for title, lines in found.items()
+        for title, lines in sections.items()
     )
 
 
@@ -138,18 +138,18 @@ def guarded(line: SuiteLine) -> list[str]:
     """What the policy asks of one metric of a suite, in sentences."""
     if line.guard is None:
         return []
-    name, found = line.metric.replace("_", " "), []
+    name, sentences = line.metric.replace("_", " "), []
     if line.guard.floor is not None:
         least = "at most" if line.champion.found.better == "less" else "at least"
-        found.append(f"{name} must be {least} {line.guard.floor:g}")
+        sentences.append(f"{name} must be {least} {line.guard.floor:g}")
     if line.guard.margin is not None:
-        found.append(f"{name} may lose no more than {line.guard.margin:g}")
-    return found
+        sentences.append(f"{name} may lose no more than {line.guard.margin:g}")
+    return sentences
 
 
 def floors(policy: Policy, measured: Measured) -> tuple[str, ...]:
     """The policy's other guards, in sentences."""
-    less = {metric for metric, found in measured.items() if found.better == "less"}
+    less = {metric for metric, evidence in measured.items() if evidence.better == "less"}
     named = [
         f"the mean of {metric} must not be {'above' if metric in less else 'below'} {floor:g}"
         for metric, floor in policy.floors.items()
@@ -169,14 +169,14 @@ def answer_costs(
     evidence: Evidence, kept: KeptReport | None, prices: Prices
 ) -> tuple[tuple[AnswerCost, ...], str | None]:
     """What an answer of each system takes, and what the challenger saves against a prompt."""
-    found = costs(evidence.usage, kept.seconds if kept else {}, prices)
-    return tuple(found), saving({cost.system: cost for cost in found})
+    system_costs = costs(evidence.usage, kept.seconds if kept else {}, prices)
+    return tuple(system_costs), saving({cost.system: cost for cost in system_costs})
 
 
 def spreads(kept: KeptReport | None, *, unvoted: bool) -> tuple[DifferenceSpread, ...]:
     """`unvoted`: without those that rest on people's votes."""
     there = kept.spreads if kept else ()
-    return tuple(one for one in there if not (unvoted and by_people(one.metric)))
+    return tuple(spread for spread in there if not (unvoted and by_people(spread.metric)))
 
 
 @lru_cache(1)
@@ -248,7 +248,7 @@ def joined_by_and(names: Sequence[str]) -> str:
 
 def summary(label: str, against: str, decision: Decision, checked: Sequence[str]) -> str:
     """One or two sentences: what was found, and what it means. `checked` gate or are guarded."""
-    bounds = {m: found for m, found in decision.bounds.items() if m in checked}
+    bounds = {m: bound for m, bound in decision.bounds.items() if m in checked}
     if decision.opening is None:
         return unqualified(label, against, decision, checked)
     match decision.verdict:
@@ -276,7 +276,7 @@ def unqualified(label: str, against: str, decision: Decision, checked: Sequence[
 
 
 def promoted(label: str, against: str, bounds: Mapping[str, Bound]) -> str:
-    better = [metric for metric, found in bounds.items() if found.lower > 0]
+    better = [metric for metric, bound in bounds.items() if bound.lower > 0]
     others = [metric for metric in bounds if metric not in better]
     if not better:
         return f"{label} is better than {against} in what the policy asks for."
@@ -287,14 +287,14 @@ def promoted(label: str, against: str, bounds: Mapping[str, Bound]) -> str:
 
 
 def rejected(label: str, against: str, bounds: Mapping[str, Bound], reason: str) -> str:
-    if worse := [metric for metric, found in bounds.items() if found.upper < 0]:
+    if worse := [metric for metric, bound in bounds.items() if bound.upper < 0]:
         return f"{label} is clearly worse than {against} in {words(worse)}."
     return f"{label} is not good enough: {reason}."
 
 
 def held(label: str, against: str, bounds: Mapping[str, Bound], needed: int | None) -> str:
     sentence = f"It is not sure yet that {label} is better than {against}."
-    if won := [metric for metric, found in bounds.items() if found.won]:
+    if won := [metric for metric, bound in bounds.items() if bound.won]:
         sentence += f" It is better in {words(won)}; something else is in doubt."
     if needed:
         sentence += f" About {needed:,} more eval items would settle it at the next look."

@@ -155,11 +155,11 @@ def reported(reader: RegistryReader, version: int | None, today: date) -> Report
     if version is None:
         now = gate_report()
         return Reported(now, today) if now else None
-    found = known_version(reader, version)
+    known = known_version(reader, version)
     stored = trace(reader, version).gate
     if stored is None:
-        raise HTTPException(404, f"no report of the data gate is stored with {found.label}")
-    return Reported(stored, date.fromisoformat(found.at[:10]))
+        raise HTTPException(404, f"no report of the data gate is stored with {known.label}")
+    return Reported(stored, date.fromisoformat(known.at[:10]))
 
 
 # --- data routes ----------------------------------------------------------------------------------
@@ -184,16 +184,16 @@ def show_gate(
     request: Request, site: TheSite, person: ThePerson, version: Version = None
 ) -> HTMLResponse:
     """The checks of the data gate, of today's rows or of those of a version."""
-    one = reported(site.registry(person.name), version, today(site))
-    found = gate_view(one.report, one.day, version) if one else None
-    return data_page(request, "gate.html", found=found)
+    gate = reported(site.registry(person.name), version, today(site))
+    view = gate_view(gate.report, gate.day, version) if gate else None
+    return data_page(request, "gate.html", found=view)
 
 
 @router.get("/api/data/gate")
 def read_gate(site: TheSite, person: ThePerson, version: Version = None) -> GateView:
     """The checks of the data gate, of today's rows or of those of a version."""
-    one = the_report(site, person, version)
-    return gate_view(one.report, one.day, version)
+    gate = the_report(site, person, version)
+    return gate_view(gate.report, gate.day, version)
 
 
 @router.get("/data/gate/rows", response_class=HTMLResponse)
@@ -227,8 +227,8 @@ def read_failed_rows(
     version: Version = None,
 ) -> FailedRows:
     """The rows that fail a check, 50 on a page. Sealed rows are without their texts."""
-    one = the_report(site, person, version)
-    return failed_rows(one.report, check, number, one.day)
+    gate = the_report(site, person, version)
+    return failed_rows(gate.report, check, number, gate.day)
 
 
 @router.get("/data/waivers", response_class=HTMLResponse)
@@ -256,8 +256,8 @@ def show_queue(
     request: Request, site: TheSite, person: ThePerson, kind: Kind, number: Shown = 1
 ) -> HTMLResponse:
     """What waits of one kind, each with a form."""
-    found = tasks_page(kind, number)
-    return data_page(request, "queue.html", found=found, refused=why_not(person))
+    tasks = tasks_page(kind, number)
+    return data_page(request, "queue.html", found=tasks, refused=why_not(person))
 
 
 @router.get("/api/data/queue/{kind}")
@@ -292,10 +292,10 @@ def today(site: Site) -> date:
 
 
 def the_report(site: Site, person: Person, version: int | None) -> Reported:
-    found = reported(site.registry(person.name), version, today(site))
-    if found is None:
+    gate = reported(site.registry(person.name), version, today(site))
+    if gate is None:
         raise HTTPException(404, "nothing is checked yet: run `dvc repro` first")
-    return found
+    return gate
 
 
 def data_page(request: Request, template: str, **values: Any) -> HTMLResponse:

@@ -114,14 +114,14 @@ def failed_rows(report: GateReport, name: str, page: int, today: date) -> Failed
     if check is None:
         raise InputError(f"the report has no check {shortened(name)!r}", field="check")
     ids = nth_page(check.failing_rows, page, SHOWN)
-    found, now = found_rows(set(ids)), gate_report()
+    rows, now = found_rows(set(ids)), gate_report()
     private = private_rows((*report.checks, *(now.checks if now else ())))
     left = set(check.unexcused(today))
     return FailedRows(
         check=check_view(check, today),
         **page_numbers(len(check.failing_rows), page, SHOWN),
         rows=tuple(
-            failed_row(name, found.get(name), excused=name not in left, private=name in private)
+            failed_row(name, rows.get(name), excused=name not in left, private=name in private)
             for name in ids
         ),
     )
@@ -166,13 +166,13 @@ SHOWN_PARTS = (Split.TRAIN, Split.DEV)  # sealed rows are shown nowhere
 
 def found_rows(ids: Collection[str]) -> dict[str, tuple[Split, Row]]:
     """The rows of training and dev that have these ids, and the part that each is in."""
-    wanted = {canonical_json(one) for one in ids}
-    found: dict[str, tuple[Split, Row]] = {}
+    wanted = {canonical_json(row_id) for row_id in ids}
+    rows: dict[str, tuple[Split, Row]] = {}
     for part in SHOWN_PARTS:
         for row in rows_in(part, wanted):
             if row.id in ids:
-                found.setdefault(row.id, (part, row))
-    return found
+                rows.setdefault(row.id, (part, row))
+    return rows
 
 
 def rows_in(part: Split, ids: Set[bytes]) -> list[Row]:
@@ -213,8 +213,8 @@ class WaiverView(Record):
 
 def waivers_view(report: GateReport | None, today: date) -> tuple[WaiverView, ...]:
     """The first to end comes first. Raises InputError for a file that cannot be read."""
-    unused = {(one.check, one.by, one.until) for one in (report and report.unused) or ()}
-    found = [
+    unused = {(entry.check, entry.by, entry.until) for entry in (report and report.unused) or ()}
+    views = [
         WaiverView(
             check=waiver.check,
             rows=waiver.rows,
@@ -226,7 +226,7 @@ def waivers_view(report: GateReport | None, today: date) -> tuple[WaiverView, ..
         )
         for waiver in read_waivers().waivers
     ]
-    return tuple(sorted(found, key=lambda one: (one.until, one.check)))
+    return tuple(sorted(views, key=lambda view: (view.until, view.check)))
 
 
 # --- regressed ------------------------------------------------------------------------------------
@@ -268,21 +268,21 @@ class BadItems(NumberedPage):
 def bad_items(registry: RegistryReader, page: int) -> BadItems:
     """Of the newest comparison. Nothing where none was made."""
     dev, waiting = newest(registry), read_corrections()
-    wrote = {text_of_prompt(one): one.completion[0].content for one in waiting}
-    found = bad(examples(dev), MOST) if dev else []
+    wrote = {text_of_prompt(row): row.completion[0].content for row in waiting}
+    worst = bad(examples(dev), MOST) if dev else []
     return BadItems(
         version=dev.comparison.version if dev else None,
-        **page_numbers(len(found), page, SHOWN_ITEMS),
+        **page_numbers(len(worst), page, SHOWN_ITEMS),
         items=tuple(
             BadItem(
                 why=why,
-                row=one.row,
-                champion=one.champion,
-                challenger=one.challenger,
-                gain=one.gain,
-                corrected=wrote.get(text_of_prompt(one.row)),
+                row=example.row,
+                champion=example.champion,
+                challenger=example.challenger,
+                gain=example.gain,
+                corrected=wrote.get(text_of_prompt(example.row)),
             )
-            for why, one in nth_page(found, page, SHOWN_ITEMS)
+            for why, example in nth_page(worst, page, SHOWN_ITEMS)
         ),
         waiting=len(waiting),
     )
@@ -299,13 +299,13 @@ def examples(dev: DevItems) -> list[AnswerExample]:
     better = {name: head.better[name] for name in head.gating if name in head.better}
     return [
         AnswerExample(
-            row=one.row,
-            champion=one.champion,
-            challenger=one.challenger,
-            scores=one.scores,
+            row=item.row,
+            champion=item.champion,
+            challenger=item.challenger,
+            scores=item.scores,
             better=better or head.better,
         )
-        for one in dev.items
+        for item in dev.items
     ]
 
 
@@ -318,15 +318,15 @@ def correct(registry: RegistryReader, item: str, answer: str) -> Correction:
     if not text:
         raise InputError("write the right answer first: it is blank", field="answer")
     dev = newest(registry)
-    found = bad(examples(dev), MOST) if dev else []
-    why, example = next((one for one in found if one[1].row.id == item), (None, None))
+    worst = bad(examples(dev), MOST) if dev else []
+    why, example = next((pair for pair in worst if pair[1].row.id == item), (None, None))
     if why is None or example is None:
         raise InputError("is no bad answer of the newest comparison any more", field="item")
     made = correction(why, example).model_copy(
         update={"completion": (Message(role="assistant", content=text),)}
     )
     with changing():
-        kept = [one for one in read_corrections() if text_of_prompt(one) != text_of_prompt(made)]
+        kept = [row for row in read_corrections() if text_of_prompt(row) != text_of_prompt(made)]
         write_records(CORRECTIONS, [*kept, made])
     return made
 

@@ -139,8 +139,8 @@ class ExperimentEnd(Record):
     @property
     def figures(self) -> tuple[tuple[ArmComparison, Finding], ...]:
         """The metric first, then the guardrails."""
-        found = self.result.comparisons if self.result else ()
-        return tuple((one, finding(one)) for one in found)
+        comparisons = self.result.comparisons if self.result else ()
+        return tuple((comparison, finding(comparison)) for comparison in comparisons)
 
 
 class ExperimentView(Record):
@@ -161,8 +161,8 @@ class ExperimentView(Record):
 
 
 def running(reader: RegistryReader) -> ExperimentView | None:
-    found = running_experiment(reader)
-    return view(reader, found) if found else None
+    experiment = running_experiment(reader)
+    return view(reader, experiment) if experiment else None
 
 
 def view(reader: RegistryReader, one: Experiment) -> ExperimentView:
@@ -226,17 +226,17 @@ class VersionTraffic(Record):
     @property
     def answers(self) -> bool:
         """Whether gateways send the champion's requests to it."""
-        return any(one.until is None for one in self.deployments)
+        return any(deployment.until is None for deployment in self.deployments)
 
 
 def version_traffic(registry: Registry, number: int) -> VersionTraffic | None:
     """None where no gateway told of this family yet, and nobody opened an experiment."""
     told, why_not = deployments(registry), untriable(registry, number)
-    tried = tuple(view(registry, one) for one in experiments(registry) if one.version == number)
+    tried = tuple(view(registry, test) for test in experiments(registry) if test.version == number)
     if not (told.tenures or told.failures or tried):
         return None
-    failures = [failed(one) for one in reversed(told.failures) if one.version == number]
-    times = [deployed_time(one) for one in reversed(told.tenures) if one.version == number]
+    failures = [failed(failure) for failure in reversed(told.failures) if failure.version == number]
+    times = [deployed_time(tenure) for tenure in reversed(told.tenures) if tenure.version == number]
     champion = registry.champion()
     return VersionTraffic(
         champion=champion is not None and champion.number == number,

@@ -66,7 +66,7 @@ def of_gate(today: date) -> tuple[int, int]:
 @lru_cache(1)
 def read_gate(today: date, state: FileState) -> tuple[int, int]:
     report = gate_report()
-    ending = sum(one.ends_soon for one in waivers_view(report, today))
+    ending = sum(waiver.ends_soon for waiver in waivers_view(report, today))
     checks = failing(report, today, Severity.CRITICAL) if report else []
     return len([check.name for check in checks]), ending
 
@@ -99,8 +99,8 @@ def data_overview(today: date) -> DataOverview:
         waiting=waiting(today),
         dataset=str(DatasetVersion.read(DATASET)) if DATASET.exists() else None,
         queues=tuple(
-            QueueFacts(path=str(one.path), tasks=len(one.tasks), problem=one.problem)
-            for one in queue_files()
+            QueueFacts(path=str(file.path), tasks=len(file.tasks), problem=file.problem)
+            for file in queue_files()
         ),
         negatives=tuple(map(negatives, sorted(QUEUE.glob(NEGATIVES)))),
         corrections=len(read_corrections()),
@@ -134,7 +134,7 @@ class DraftedTask(QueueTask):
 
     @property
     def draft(self) -> str:
-        texts = (text for one in self.predictions for part in one.result for text in part.texts)
+        texts = (text for draft in self.predictions for part in draft.result for text in part.texts)
         return next(iter(texts), "")
 
     @property
@@ -206,13 +206,13 @@ def waiting_tasks(kind: Kind | None = None) -> list[tuple[DraftedTask, Path]]:
     """Those that nobody accepted or refused, each once, in the order of their files."""
     accepted, refused = read_accepted(state_of(LABELLED, EVAL_SETS, ERASED)), refused_keys()
     gone = Erased.here().rows
-    found: dict[str, tuple[DraftedTask, Path]] = {}
+    by_key: dict[str, tuple[DraftedTask, Path]] = {}
     for file in queue_files():
         for task in file.tasks:
             done = task.prompt_text in accepted or task.key in refused
             if kind in (None, task.kind) and not done and str(task.data.id) not in gone:
-                found.setdefault(task.key, (task, file.path))
-    return list(found.values())
+                by_key.setdefault(task.key, (task, file.path))
+    return list(by_key.values())
 
 
 @lru_cache(1)
@@ -233,7 +233,7 @@ def tasks_page(kind: Kind, page: int) -> WaitingTasks:
     return WaitingTasks(
         kind=kind,
         **page_numbers(len(waiting), page, SHOWN),
-        tasks=tuple(waiting_task(*one) for one in nth_page(waiting, page, SHOWN)),
+        tasks=tuple(waiting_task(*pair) for pair in nth_page(waiting, page, SHOWN)),
     )
 
 
@@ -285,4 +285,4 @@ def refused_keys() -> frozenset[str]:
 
 @lru_cache(1)
 def read_refused(state: FileState) -> frozenset[str]:
-    return frozenset(one.key for one in TaskRefusal.read_lines(REFUSED))
+    return frozenset(refusal.key for refusal in TaskRefusal.read_lines(REFUSED))

@@ -59,7 +59,7 @@ class DossierBlock(Record):
     @property
     def end(self) -> float:
         """Where the axis of the intervals ends, on both sides of zero."""
-        ends = [abs(value) for one in self.intervals for value in (one.lower, one.upper)]
+        ends = [abs(value) for span in self.intervals for value in (span.lower, span.upper)]
         return max(ends, default=0.0) or 1.0
 
 
@@ -178,14 +178,14 @@ def is_pdf(to: Path) -> bool:
 
 def browser_here() -> str:
     """A browser that prints. Raises InputError where there is none."""
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if found is None:
+    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if browser is None:
         raise InputError(
             "a PDF is printed by Chromium or Chrome, and neither is installed: `apt install "
             "chromium`, or write HTML (--to FILE.html) and print it from any browser",
             field="--to",
         )
-    return found
+    return browser
 
 
 def printed(html: str, browser: str) -> bytes:
@@ -209,8 +209,8 @@ def printed(html: str, browser: str) -> bytes:
         except (OSError, subprocess.TimeoutExpired) as error:
             raise IncumbentError(f"{browser} did not print the PDF: {error}") from None
         if done.returncode or not paper.exists():
-            said = " ".join(done.stderr.decode(errors="replace").split())[-300:]
-            raise IncumbentError(f"{browser} did not print the PDF: {said or 'no word'}")
+            complaint = " ".join(done.stderr.decode(errors="replace").split())[-300:]
+            raise IncumbentError(f"{browser} did not print the PDF: {complaint or 'no word'}")
         return paper.read_bytes()
 
 
@@ -275,12 +275,12 @@ def opponent_of(reader: RegistryReader, lineage: Lineage) -> Lineage | None:
 def policy_of(reader: RegistryReader, lineage: Lineage) -> Mapping[str, Any]:
     if lineage.decision is None:
         return {}
-    found: Mapping[str, Any] = json.loads(reader.artifacts.get(lineage.decision.policy))
-    return found
+    policy: Mapping[str, Any] = json.loads(reader.artifacts.get(lineage.decision.policy))
+    return policy
 
 
 def experiments_beside(reader: RegistryReader, number: int) -> list[ExperimentView]:
-    return [view(reader, one) for one in experiments(reader) if one.told.champion == number]
+    return [view(reader, test) for test in experiments(reader) if test.told.champion == number]
 
 
 def standing_ballots(reader: RegistryReader, number: int) -> list[Event]:

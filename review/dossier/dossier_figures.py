@@ -128,24 +128,24 @@ def scores(records: VersionRecords, *, dev: bool) -> Iterator[DossierBlock]:
 
 
 def score_block(title: str, measured: Measured, gating: tuple[str, ...]) -> DossierBlock:
-    lines = [(line(name, found), found) for name, found in ordered(measured, gating)]
+    lines = [(line(name, evidence), evidence) for name, evidence in ordered(measured, gating)]
     return DossierBlock(
         title=title,
         columns=SCORES,
         rows=tuple(
-            (one.label, one.champion, one.challenger, one.difference, one.interval, f"{one.n:,}")
-            for one, _ in lines
+            (row.label, row.champion, row.challenger, row.difference, row.interval, f"{row.n:,}")
+            for row, _ in lines
         ),
-        intervals=tuple(ScoreInterval.of(one.label, found) for one, found in lines),
+        intervals=tuple(ScoreInterval.of(row.label, evidence) for row, evidence in lines),
     )
 
 
 def slices(lineage: Lineage) -> list[tuple[str, str, MetricEvidence]]:
     """The gating metrics in each slice of the sealed eval set."""
     return [
-        (name, metric, found)
+        (name, metric, evidence)
         for name, measured in lineage.slices.items()
-        for metric, found in ordered(measured, lineage.gating)
+        for metric, evidence in ordered(measured, lineage.gating)
         if metric in lineage.gating
     ]
 
@@ -245,18 +245,18 @@ def approved(gained: Event) -> str:
 
 def traffic_text(records: VersionRecords) -> str:
     """A sentence on whether gateways that run send users to it: none tells when it ends."""
-    found = records.traffic
-    if found is None:
+    traffic = records.traffic
+    if traffic is None:
         return "No gateway has told of this family: no version is known to have answered users."
-    if found.answers and found.champion:
+    if traffic.answers and traffic.champion:
         return "Each gateway that runs sends the champion's requests to it."
-    if found.answers:
+    if traffic.answers:
         return (
             "Gateways sent the champion's requests to it last, and it is not the champion any more."
         )
-    if found.champion:
+    if traffic.champion:
         return "It is the champion, and the traffic has not moved to it."
-    if found.deployments:
+    if traffic.deployments:
         return "It does not answer the champion's requests any more."
     return "It never answered the champion's requests."
 
@@ -264,7 +264,7 @@ def traffic_text(records: VersionRecords) -> str:
 def engines(traffic: VersionTraffic | None) -> tuple[str, ...]:
     """The engines that answered users with it, each once, the newest first."""
     times = traffic.deployments if traffic else ()
-    return tuple(dict.fromkeys(one.engine for one in times))
+    return tuple(dict.fromkeys(deployment.engine for deployment in times))
 
 
 def nightly_when() -> str:

@@ -151,7 +151,9 @@ def make_dossier(
     chosen = read_frameworks(frameworks or stated.frameworks, superseded=superseded)
     findings = [*own_findings(registry, number), *(whole_findings(registry) if whole else [])]
     records = read_records(registry, number, findings, blind=blind)
-    others = [framework_part(one, records, place) for place, one in enumerate(chosen, start=2)]
+    others = [
+        framework_part(framework, records, place) for place, framework in enumerate(chosen, start=2)
+    ]
     parts = [records_part(records), *others]
     return Dossier(
         family=registry.family,
@@ -194,10 +196,10 @@ def own_findings(registry: RegistryReader, number: int) -> Sequence[str]:
     try:
         with registry.engine.connect() as connection:
             refuse_changed(connection, version)
-        found = [f"{version.label} and every event about it are as they were written."]
+        findings = [f"{version.label} and every event about it are as they were written."]
     except IncumbentError as error:
-        found = [f"It does not hold: {error}."]
-    return [*found, replayed(registry, number)]
+        findings = [f"It does not hold: {error}."]
+    return [*findings, replayed(registry, number)]
 
 
 def replayed(registry: RegistryReader, number: int) -> str:
@@ -219,12 +221,12 @@ def replayed(registry: RegistryReader, number: int) -> str:
 
 def whole_findings(registry: Registry) -> Sequence[str]:
     """The same of the whole registry, as `incumbent registry verify` checks it."""
-    found = list(problems(registry))
+    faults = list(problems(registry))
     events, versions = events_and_versions(registry)
-    if not found:
+    if not faults:
         return [f"{events} events in an unbroken chain, {versions} versions whole."]
-    more = [f"{len(found) - SHOWN} problems more."] if len(found) > SHOWN else []
-    return [f"The registry is not whole: {len(found)} problems.", *found[:SHOWN], *more]
+    more = [f"{len(faults) - SHOWN} problems more."] if len(faults) > SHOWN else []
+    return [f"The registry is not whole: {len(faults)} problems.", *faults[:SHOWN], *more]
 
 
 # --- notes ----------------------------------------------------------------------------------------

@@ -27,9 +27,9 @@ def in_fields_of(tool: Tool, registry: Registry, dossier: Dossier) -> list[dict[
     """
     if tool == "verifywise":
         return list(subcontrols(dossier))
-    if not (found := list(unit_metrics(registry, dossier.number))):
+    if not (fields := list(unit_metrics(registry, dossier.number))):
         raise InputError(f"{dossier.label} has nothing for {tool}: nobody has decided on it")
-    return found
+    return fields
 
 
 def subcontrols(dossier: Dossier) -> Iterator[dict[str, Any]]:
@@ -76,19 +76,19 @@ def unit_metrics(registry: Registry, number: int) -> Iterator[dict[str, Any]]:
 def metrics_of(
     part: str, measured: Measured, at: str, bounds: Mapping[str, Bound]
 ) -> Iterator[dict[str, Any]]:
-    for name, found in measured.items():
+    for name, evidence in measured.items():
         bound = bounds.get(name)
         yield {
             "key": f"{name}_{part}",
-            "value": found.challenger_mean,
+            "value": evidence.challenger_mean,
             "inputs": [],
             "params": {
-                "difference": found.diff,
-                "standard_error": found.se,
-                "items": found.n,
-                "clusters": found.clusters,
+                "difference": evidence.diff,
+                "standard_error": evidence.se,
+                "items": evidence.n,
+                "clusters": evidence.clusters,
             },
             "recorded_at": at,
-            "thresholds": {"opponent": found.champion_mean},
+            "thresholds": {"opponent": evidence.champion_mean},
             "passed": bound.won if bound else None,
         }

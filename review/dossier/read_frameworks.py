@@ -154,15 +154,15 @@ def read_frameworks(names: Sequence[str], *, superseded: bool) -> list[Framework
     one that is superseded where that is not asked for.
     """
     known = frameworks()
-    chosen = list(names) or [name for name, one in known.items() if not one.end]
-    found = [known[name] if name in known else read_framework(name) for name in chosen]
-    for name, one in zip(chosen, found, strict=True):
-        if one.end and not superseded:
-            raise InputError(f"{name} was {one.end}: --superseded takes it all the same")
-    numbers = [question.number for one in found for question in one.questions]
+    chosen = list(names) or [name for name, framework in known.items() if not framework.end]
+    listed = [known[name] if name in known else read_framework(name) for name in chosen]
+    for name, parsed in zip(chosen, listed, strict=True):
+        if parsed.end and not superseded:
+            raise InputError(f"{name} was {parsed.end}: --superseded takes it all the same")
+    numbers = [question.number for framework in listed for question in framework.questions]
     if twice := sorted({number for number in numbers if numbers.count(number) > 1}):
         raise InputError(f"two questions have the number {twice[0]}", field="number")
-    return found
+    return listed
 
 
 @cache

@@ -114,12 +114,12 @@ async def read(method: str, address: str, more: dict[str, Any]) -> bytes:
 
 def json_object(body: bytes, host: str) -> dict[str, Any]:
     try:
-        found = json.loads(body)
+        document = json.loads(body)
     except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict):
+        document = None
+    if not isinstance(document, dict):
         raise ProviderError(f"{host} answers with what is no JSON object")
-    return found
+    return document
 
 
 def secure(address: str) -> str:
@@ -188,8 +188,8 @@ class Provider:
         except ValidationError as error:
             lacks = ".".join(map(str, error.errors()[0]["loc"]))
             raise ProviderError(f"{self.params.discovery} describes no provider: {lacks}") from None
-        own = metadata.issuer.rstrip("/") + "/.well-known/openid-configuration"
-        if own != self.params.discovery:
+        address = metadata.issuer.rstrip("/") + "/.well-known/openid-configuration"
+        if address != self.params.discovery:
             raise ProviderError(f"{self.params.discovery} names another issuer, {metadata.issuer}")
         return metadata
 
@@ -226,9 +226,9 @@ class Provider:
     async def claims(self, token: str, nonce: str, now: datetime) -> CodeIDToken:
         """What a signed token says, once all that it must say is checked."""
         client, provider = self.params.client_id, await self.metadata()
-        found = await self.calls.fetched(provider.jwks_uri)
+        fetched = await self.calls.fetched(provider.jwks_uri)
         try:
-            keys = KeySet.import_key_set({"keys": found["keys"]})
+            keys = KeySet.import_key_set({"keys": fetched["keys"]})
             decoded = jwt.decode(token, keys, algorithms=ALGORITHMS)
             wanted = {"iss": {"value": provider.issuer}, "aud": {"value": client}}
             params = {"nonce": nonce, "client_id": client}

@@ -189,8 +189,8 @@ async def refused(request: Request, error: Exception) -> Response:
     """What a route or a check refused."""
     assert isinstance(error, StarletteError)
     status = HTTPStatus(error.status_code)
-    own = error.detail if error.detail != status.phrase else WORDS.get(status, status.description)
-    return answer(request, status, own, dict(error.headers or {}))
+    text = error.detail if error.detail != status.phrase else WORDS.get(status, status.description)
+    return answer(request, status, text, dict(error.headers or {}))
 
 
 async def bad_input(request: Request, error: Exception) -> Response:
@@ -213,8 +213,8 @@ def error_text(request: Request, error: Exception) -> str:
 async def invalid(request: Request, error: Exception) -> Response:
     """A parameter or a field of a form that is not what it has to be."""
     assert isinstance(error, RequestValidationError)
-    found = [f"{'.'.join(map(str, one['loc'][1:]))}: {one['msg']}" for one in error.errors()]
-    return answer(request, 422, "; ".join(found))
+    wrong = [f"{'.'.join(map(str, fault['loc'][1:]))}: {fault['msg']}" for fault in error.errors()]
+    return answer(request, 422, "; ".join(wrong))
 
 
 async def broken(request: Request, error: Exception) -> Response:

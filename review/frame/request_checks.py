@@ -52,8 +52,8 @@ def own_origin(request: HTTPConnection, url: str | None) -> str | None:
 def hosts_of(url: str) -> tuple[str, ...]:
     """How Host may name an address of the settings: with or without a usual port."""
     parts = urlsplit(url)
-    own = parts.netloc
-    return (own,) if parts.port else (own, f"{own}:{USUAL_PORTS[parts.scheme]}")
+    host = parts.netloc
+    return (host,) if parts.port else (host, f"{host}:{USUAL_PORTS[parts.scheme]}")
 
 
 # --- body size ------------------------------------------------------------------------------------
@@ -228,10 +228,10 @@ class WhoIsThere:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             request = HTTPConnection(scope)
-            found = self.gate.found(request)
-            if found:
-                request.state.person = self.gate.person(*found)
-                request.state.session_id = found[1]
+            signed_in = self.gate.found(request)
+            if signed_in:
+                request.state.person = self.gate.person(*signed_in)
+                request.state.session_id = signed_in[1]
             elif not is_open(scope["path"]):
                 refuse_haste(self.gate.requests, asker(request))
                 raise UnknownPersonError

@@ -38,8 +38,8 @@ def healthz() -> PlainTextResponse:
 @router.get("/api")
 def api(request: Request) -> HTMLResponse:
     """All that lies under /api."""
-    found = tuple(endpoints(request.app.openapi()))
-    return page(request, "api.html", endpoints=found)
+    listed = tuple(endpoints(request.app.openapi()))
+    return page(request, "api.html", endpoints=listed)
 
 
 # --- api page -------------------------------------------------------------------------------------
@@ -72,9 +72,9 @@ class ApiEndpoint:
 def api_description(app: FastAPI) -> dict[str, Any]:
     """OpenAPI of what lies under /api: pages are for people, and not for programs."""
     if app.openapi_schema is None:
-        found = get_openapi(title=app.title, version=app.version, routes=app.routes)
-        paths = {path: one for path, one in found["paths"].items() if path.startswith("/api/")}
-        app.openapi_schema = {**found, "paths": paths}
+        schema = get_openapi(title=app.title, version=app.version, routes=app.routes)
+        paths = {path: item for path, item in schema["paths"].items() if path.startswith("/api/")}
+        app.openapi_schema = {**schema, "paths": paths}
     return app.openapi_schema
 
 
@@ -104,7 +104,7 @@ def parameter(found: dict[str, Any]) -> Parameter:
 def kind_of(schema: dict[str, Any]) -> str:
     """A schema in a few words."""
     if "anyOf" in schema:
-        kinds = (kind_of(one) for one in schema["anyOf"])
+        kinds = (kind_of(option) for option in schema["anyOf"])
         return " or ".join(kind for kind in kinds if kind != "null")
     if "enum" in schema:
         return ", ".join(map(str, schema["enum"]))
@@ -178,8 +178,8 @@ class CookieKind(TypedDict):
 
 
 def gate_of_app(request: Request) -> AccessControl:
-    found: AccessControl = request.app.state.gate
-    return found
+    gate: AccessControl = request.app.state.gate
+    return gate
 
 
 TheGate = Annotated[AccessControl, Depends(gate_of_app)]

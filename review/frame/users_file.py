@@ -56,8 +56,8 @@ class Sessions:
     @property
     def cookie(self) -> str:
         """Its name. A host's ports share their cookies, so each project has a name of its own."""
-        own = mark(self.secret, "cookie name", b"").hex()[:8]
-        return f"__Host-incumbent-{own}" if self.secure else f"incumbent-{own}"
+        suffix = mark(self.secret, "cookie name", b"").hex()[:8]
+        return f"__Host-incumbent-{suffix}" if self.secure else f"incumbent-{suffix}"
 
     def begin(self, name: str, now: datetime, proof: str = "") -> Session:
         until = int(now.timestamp()) + HOURS * 3600
@@ -83,9 +83,9 @@ class Sessions:
         """End it for good: a copy of its cookie is worth nothing any more."""
         with self._lock:
             self._ended[session.id] = session.until
-            for one in [one for one, until in self._ended.items() if until <= now.timestamp()]:
-                del self._ended[one]
-            lines = (f"{one} {until}".encode() for one, until in self._ended.items())
+            for key in [key for key, until in self._ended.items() if until <= now.timestamp()]:
+                del self._ended[key]
+            lines = (f"{key} {until}".encode() for key, until in self._ended.items())
             write_lines(self.ended_file, lines)
 
     def csrf(self, session_id: str) -> str:
@@ -110,11 +110,11 @@ def unsealed(secret: bytes, purpose: str, text: str) -> bytes | None:
     """What was sealed; None for whatever we did not seal for that purpose."""
     value, _, given = text.partition(".")
     try:
-        found = decoded(value)
+        content = decoded(value)
         marked = decoded(given)
     except (binascii.Error, ValueError):
         return None
-    return found if hmac.compare_digest(marked, mark(secret, purpose, found)) else None
+    return content if hmac.compare_digest(marked, mark(secret, purpose, content)) else None
 
 
 def mark(secret: bytes, purpose: str, value: bytes) -> bytes:

@@ -116,11 +116,11 @@ class Branch:
 
 def graph(tree: FamilyTree) -> Graph:
     members = tree.members
-    rows = {one.standing.version.number: row for row, one in enumerate(members)}
+    rows = {member.standing.version.number: row for row, member in enumerate(members)}
     branches = branches_of(members, rows)
     lanes = lanes_of(branches)
     lane_of_row = {row: lanes[i] for i, branch in enumerate(branches) for row in branch.rows}
-    nodes = [node(one, row, lane_of_row.get(row, 0)) for row, one in enumerate(members)]
+    nodes = [node(member, row, lane_of_row.get(row, 0)) for row, member in enumerate(members)]
     edges = [
         *champion_edges(tree.moves, rows),
         *(
@@ -136,13 +136,13 @@ def graph(tree: FamilyTree) -> Graph:
 def branches_of(members: Sequence[FamilyMember], rows: dict[int, int]) -> list[Branch]:
     """By parent, in the order of their first rows. Champions are on none: they have a line."""
     hanging: dict[int | None, list[int]] = {}
-    for row, one in enumerate(members):
-        if not one.standing.promoted:
-            hanging.setdefault(one.parent, []).append(row)
+    for row, member in enumerate(members):
+        if not member.standing.promoted:
+            hanging.setdefault(member.parent, []).append(row)
     below = len(members)
     return [
-        Branch(parent, tuple(own), rows.get(parent, below) if parent else below)
-        for parent, own in hanging.items()
+        Branch(parent, tuple(children), rows.get(parent, below) if parent else below)
+        for parent, children in hanging.items()
     ]
 
 
@@ -161,24 +161,24 @@ def lanes_of(branches: Sequence[Branch]) -> list[int]:
 
 
 def node(member: FamilyMember, row: int, lane: int) -> Node:
-    found = member.standing
-    shape: Shape = "champion" if found.champion else "promoted" if found.promoted else "other"
-    return Node(found.version.number, x_of(lane), y_of(row), shape, ", ".join(words(member)))
+    standing = member.standing
+    shape: Shape = "champion" if standing.champion else "promoted" if standing.promoted else "other"
+    return Node(standing.version.number, x_of(lane), y_of(row), shape, ", ".join(words(member)))
 
 
 def words(member: FamilyMember) -> Iterator[str]:
     """What came of a version."""
-    found = member.standing
-    yield found.verdict.value if found.verdict else "undecided"
-    if found.champion:
+    standing = member.standing
+    yield standing.verdict.value if standing.verdict else "undecided"
+    if standing.champion:
         yield "champion"
-    elif found.promoted:
+    elif standing.promoted:
         yield "was champion"
-    if found.forced:
+    if standing.forced:
         yield "forced"
-    if found.rejected:
+    if standing.rejected:
         yield "rejected"
-    if found.deleted:
+    if standing.deleted:
         yield "deleted"
     yield comes_from(member)
 

@@ -151,17 +151,17 @@ def measures(left: Lineage, right: Lineage) -> tuple[MeasurePair, ...]:
 
 
 def measure(found: Measured, metric: str) -> Measure | None:
-    if (one := found.get(metric)) is None:
+    if (evidence := found.get(metric)) is None:
         return None
-    return Measure(own=one.challenger_mean, **central(one).model_dump())
+    return Measure(own=evidence.challenger_mean, **central(evidence).model_dump())
 
 
 def direct(left: Lineage, right: Lineage) -> int | None:
     """The version whose evidence is against the other one."""
-    for one, other in ((left, right), (right, left)):
-        pins = pins_of(one.decision)
+    for lineage, other in ((left, right), (right, left)):
+        pins = pins_of(lineage.decision)
         if pins and pins.champion == other.version.adapter.files:
-            return one.version.number
+            return lineage.version.number
     return None
 
 
@@ -169,7 +169,7 @@ def apart(left: Lineage, right: Lineage) -> Iterator[str]:
     """What differs between the two measurements, in words."""
     a, b = pins_of(left.decision), pins_of(right.decision)
     if a is None or b is None:
-        unknown = [one.version.label for one, pins in ((left, a), (right, b)) if pins is None]
+        unknown = [record.version.label for record, pins in ((left, a), (right, b)) if pins is None]
         yield f"nothing was measured of {' and '.join(unknown)}"
         return
     if part(left) != part(right):

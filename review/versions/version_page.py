@@ -125,16 +125,16 @@ class VersionPage(Record):
 
 def version_page(reader: Registry, number: int, *, blind: bool) -> VersionPage:
     """Of a version that there is; `blind` leaves out what tells whose answers are voted on."""
-    found = standing_of_version(reader, number)
-    assert found is not None, "there is such a version"
+    standing = standing_of_version(reader, number)
+    assert standing is not None, "there is such a version"
     lineage, problem = traced(reader, number, blind=blind)
     hidden = blind and blinding.is_voted(reader, number)
     history = lineage.history if lineage else unread_history(reader, number, hidden=hidden)
-    parent = found.version.adapter.parent
+    parent = standing.version.adapter.parent
     started_from = reader.version_of(parent) if parent else None
     path = home() / "reports" / f"{reader.family}-v{number}.html"
     return VersionPage(
-        standing=found,
+        standing=standing,
         aliases=tuple(name for name, held in reader.aliases().items() if held == number),
         why=why(reader, lineage, hidden=hidden) if lineage else None,
         parent=started_from.number if started_from else None,

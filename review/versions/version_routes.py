@@ -66,16 +66,16 @@ class VersionsPage(NumberedPage):
 
     @classmethod
     def of(cls, reader: RegistryReader, asked: VersionsQuery) -> "VersionsPage":
-        found = search(reader, asked.chosen, limit=PAGE, skip=asked.skip)
-        return cls(**page_numbers(found.total, asked.page, PAGE), versions=found.versions)
+        matches = search(reader, asked.chosen, limit=PAGE, skip=asked.skip)
+        return cls(**page_numbers(matches.total, asked.page, PAGE), versions=matches.versions)
 
 
 @router.get("/versions", response_class=HTMLResponse)
 def show_versions(
     request: Request, site: TheSite, person: ThePerson, asked: Versions
 ) -> HTMLResponse:
-    found = VersionsPage.of(site.registry(person.name), asked)
-    return page(request, "versions.html", found=found, asked=asked)
+    versions = VersionsPage.of(site.registry(person.name), asked)
+    return page(request, "versions.html", found=versions, asked=asked)
 
 
 @router.get("/api/versions")
@@ -87,9 +87,9 @@ def read_versions(site: TheSite, person: ThePerson, asked: Versions) -> Versions
 @router.get("/versions/compare", response_class=HTMLResponse)
 def show_comparison(request: Request, site: TheSite, person: ThePerson, asked: Two) -> HTMLResponse:
     champion = site.registry(person.name).champion()
-    found = read_comparison(site, person, asked.a, asked.b) if asked.a and asked.b else None
+    comparison = read_comparison(site, person, asked.a, asked.b) if asked.a and asked.b else None
     a = asked.a or (champion.number if champion else None)
-    return page(request, "compare.html", found=found, a=a, b=asked.b)
+    return page(request, "compare.html", found=comparison, a=a, b=asked.b)
 
 
 @router.get("/api/versions/compare")
@@ -110,8 +110,8 @@ def read_comparison(
 def show_version(
     request: Request, site: TheSite, person: ThePerson, number: VersionNumber
 ) -> HTMLResponse:
-    found, blind = read_version(site, person, number), not person.decides
-    return page(request, "version.html", found=found, number=number, blind=blind)
+    details, blind = read_version(site, person, number), not person.decides
+    return page(request, "version.html", found=details, number=number, blind=blind)
 
 
 @router.get("/api/versions/{number}")
@@ -165,11 +165,11 @@ def history_page(reader: RegistryReader, asked: HistoryQuery, *, blind: bool) ->
     """
     chosen = asked.chosen(blind=blind)
     with reading(reader.engine) as connection:
-        found = newest_events(
+        events = newest_events(
             connection, reader.family, chosen, before=asked.before, limit=PAGE + 1
         )
-    older = found[PAGE - 1].seq if len(found) > PAGE else None
-    shown = without_own_votes(reader, found[:PAGE])
+    older = events[PAGE - 1].seq if len(events) > PAGE else None
+    shown = without_own_votes(reader, events[:PAGE])
     if blind:
         decided = {event.version for event in shown if event.kind == "decide"}
         voted = {number for number in decided if is_voted(reader, number)}
@@ -179,16 +179,20 @@ def history_page(reader: RegistryReader, asked: HistoryQuery, *, blind: bool) ->
 
 def without_own_votes(reader: RegistryReader, events: Sequence[Event]) -> list[Event]:
     voted = {event.version for event in events if event.kind in SINGLE_VOTES}
-    own = {number for number in voted if number and submitted_by_actor(reader, number)}
-    return [event for event in events if event.kind not in SINGLE_VOTES or event.version not in own]
+    submitted = {number for number in voted if number and submitted_by_actor(reader, number)}
+    return [
+        event
+        for event in events
+        if event.kind not in SINGLE_VOTES or event.version not in submitted
+    ]
 
 
 @router.get("/history", response_class=HTMLResponse)
 def show_history(request: Request, site: TheSite, person: ThePerson, asked: Asked) -> HTMLResponse:
     blind = not person.decides
-    found = history_page(site.registry(person.name), asked, blind=blind)
+    history = history_page(site.registry(person.name), asked, blind=blind)
     kinds = {kind: words for kind, words in WORDS.items() if not (blind and kind in UNBLINDING)}
-    return page(request, "history.html", found=found, asked=asked, kinds=kinds, blind=blind)
+    return page(request, "history.html", found=history, asked=asked, kinds=kinds, blind=blind)
 
 
 @router.get("/api/history")
@@ -267,9 +271,9 @@ class LastCheck:
             raise IncumbentError("the registry is being checked already: wait for that result")
         try:
             begun = registry.clock()
-            found = check_registry(registry)
+            check = check_registry(registry)
             seconds = (registry.clock() - begun).total_seconds()
-            self.made = CheckMade(at=stamp(begun), by=registry.actor, seconds=seconds, found=found)
+            self.made = CheckMade(at=stamp(begun), by=registry.actor, seconds=seconds, found=check)
         finally:
             self.running.release()
         return self.made
@@ -277,8 +281,8 @@ class LastCheck:
 
 def last_check(app: FastAPI) -> LastCheck:
     """The application's own."""
-    found: LastCheck = app.state.last_check
-    return found
+    check: LastCheck = app.state.last_check
+    return check
 
 
 # --- verify routes --------------------------------------------------------------------------------

@@ -55,7 +55,7 @@ def without_people(reader: RegistryReader, lineage: Lineage) -> Lineage:
     shown = decision.model_copy(
         update={
             "reasons": (*told, HIDDEN),
-            "bounds": {m: found for m, found in decision.bounds.items() if not by_people(m)},
+            "bounds": {m: bound for m, bound in decision.bounds.items() if not by_people(m)},
             "needed": None,
         }
     )
@@ -73,7 +73,7 @@ def unvoted(evidence: Evidence) -> Evidence:
 
 
 def others(measured: Measured) -> Measured:
-    return {metric: found for metric, found in measured.items() if not by_people(metric)}
+    return {metric: evidence for metric, evidence in measured.items() if not by_people(metric)}
 
 
 def unvoted_reasons(

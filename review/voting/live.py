@@ -58,8 +58,8 @@ def reviewers(votes: Votes, asked: VoteQuestion) -> tuple[Reviewer, ...]:
     named = {plain(name): (name, most) for name, most in (asked.detail.reviewers or {}).items()}
     steady = same_again(votes, asked.detail.sheet)
     return tuple(
-        reviewer(named.get(one), firsts.get(one, []), steady.get(one, []))
-        for one in sorted(firsts.keys() | named.keys())
+        reviewer(named.get(name), firsts.get(name, []), steady.get(name, []))
+        for name in sorted(firsts.keys() | named.keys())
     )
 
 
@@ -68,13 +68,13 @@ def reviewer(
 ) -> Reviewer:
     """`named` is somebody who is asked by name, and on how many items."""
     name, most = named or ("", None)
-    chosen = [one.detail.choice for one in cast if one.detail.choice in ("left", "right")]
+    chosen = [ballot.detail.choice for ballot in cast if ballot.detail.choice in ("left", "right")]
     return Reviewer(
         name=cast[0].event.actor if cast else name,
         asked=most,
         votes=len(cast),
         repeats=len(steady),
-        median_seconds=median(one.detail.seconds for one in cast) if cast else None,
+        median_seconds=median(ballot.detail.seconds for ballot in cast) if cast else None,
         self_agreement=fmean(steady) if steady else None,
         left_share=chosen.count("left") / len(chosen) if chosen else None,
     )
@@ -88,11 +88,11 @@ def self_agreement(votes: Votes, sheet: Digest) -> float | None:
 
 def same_again(votes: Votes, sheet: Digest) -> dict[str, list[bool]]:
     """By reviewer in plain spelling: of each repeated item, whether the answer was the same."""
-    found: dict[str, list[bool]] = defaultdict(list)
+    alike: dict[str, list[bool]] = defaultdict(list)
     for again in votes.standing(sheet, repeats=True):
         if before := votes.ballots.get(replace(again.key, repeat=0)):
-            found[again.key.reviewer].append(winner_or_choice(again) == winner_or_choice(before))
-    return dict(found)
+            alike[again.key.reviewer].append(winner_or_choice(again) == winner_or_choice(before))
+    return dict(alike)
 
 
 def winner_or_choice(ballot: StandingBallot) -> str:
@@ -143,20 +143,20 @@ def standing_votes(
     alpha: float,
 ) -> LiveVotes:
     people = votes_on_sheet(registry, state, asked, params)
-    said = people.preferences()
-    found = estimate(asked, people, said)
-    needed = votes_needed(found, alpha) if found else None
+    words = people.preferences()
+    preference = estimate(asked, people, words)
+    needed = votes_needed(preference, alpha) if preference else None
     return LiveVotes(
         part=asked.detail.part,
         judged=bool(asked.detail.judged),
         votes=len(people.ballots),
         items=asked.detail.items,
-        closed=sum(word is not None for word in said),
+        closed=sum(word is not None for word in words),
         reviewers=len({ballot.reviewer for ballot in people.ballots}),
         needed=further(asked, needed),
-        estimate=found.estimate if found else None,
-        lower=found.lower if found else None,
-        upper=found.upper if found else None,
+        estimate=preference.estimate if preference else None,
+        lower=preference.lower if preference else None,
+        upper=preference.upper if preference else None,
         agreement=kappa(people.ballots, asked),
         self_agreement=self_agreement(state, asked.detail.sheet),
         text=sentence(asked, state, people, needed),
@@ -209,8 +209,8 @@ def sentence(
     if not cast:
         return "No votes so far."
     if needed is None:
-        said = counted(cast, "vote")
-        return f"{said} so far: too few items have all their votes to tell more."
+        votes = counted(cast, "vote")
+        return f"{votes} so far: too few items have all their votes to tell more."
     return f"{needed if asked.detail.judged else needed.by_people}."
 
 
@@ -279,7 +279,7 @@ def votes_report(site: Site, person: Person, number: int, part: SheetPart | None
         raise HTTPException(404, NOBODY_ASKED)
     if live is None:
         raise IncumbentError(gone(asked.detail.sheet))
-    found = VotesReport(
+    report = VotesReport(
         version=number,
         asked_for=asked.detail.votes,
         live=live,
@@ -287,8 +287,8 @@ def votes_report(site: Site, person: Person, number: int, part: SheetPart | None
         left_out=site.params.leaves_out,
     )
     with registry.engine.connect() as connection:
-        own = is_submitter(registry, connection, number, asked)
-    return with_names(registry, found, asked) if person.decides and not own else found
+        submitted = is_submitter(registry, connection, number, asked)
+    return with_names(registry, report, asked) if person.decides and not submitted else report
 
 
 def with_names(registry: Registry, found: VotesReport, asked: VoteQuestion) -> VotesReport:

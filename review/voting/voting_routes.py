@@ -75,14 +75,14 @@ class VoteForm(TypedForm):
         )
 
     def rubric(self) -> Rubric | None:
-        found: Rubric = {}
+        ratings: Rubric = {}
         for respect in RESPECTS:
             left, right = getattr(self, f"{respect}_left"), getattr(self, f"{respect}_right")
             if bool(left) != bool(right):
                 raise InputError(f"rate how {respect} both answers are, or neither")
             if left:
-                found[respect] = Rating(left=int(left), right=int(right))
-        return found or None
+                ratings[respect] = Rating(left=int(left), right=int(right))
+        return ratings or None
 
 
 # --- next item ------------------------------------------------------------------------------------

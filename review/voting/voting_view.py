@@ -93,12 +93,12 @@ class Assignments:
         return next((VotingTurn(item) for item in (*unhurried, *lacking, *conflicts)), None)
 
     def progress(self) -> VotingProgress:
-        own = [*self.own.values(), *self.own_repeats]
+        ballots = [*self.own.values(), *self.own_repeats]
         left = sum(self.lacks(item) or self.conflict(item) for item in self.free)
         if self.most is not None:
             left = min(left, max(0, self.most - len(self.own)))
-        times = [ballot.detail.seconds for ballot in own]
-        return VotingProgress(len(own), left, median(times) if len(times) > 2 else None)
+        times = [ballot.detail.seconds for ballot in ballots]
+        return VotingProgress(len(ballots), left, median(times) if len(times) > 2 else None)
 
     @cached_property
     def most(self) -> int | None:

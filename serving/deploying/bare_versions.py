@@ -96,9 +96,9 @@ class BareVersions:
         """An answer under the name that was asked for. Raises BackendError where a hosted model's
         server says that another model answered: that one was not judged.
         """
-        said = answer.get("model")
-        if self.hosted and isinstance(said, str) and said and not self.hosted.is_named(said):
-            raise BackendError(LIED, f"{self.replica} answered with {shortened(said)}")
+        model = answer.get("model")
+        if self.hosted and isinstance(model, str) and model and not self.hosted.is_named(model):
+            raise BackendError(LIED, f"{self.replica} answered with {shortened(model)}")
         if self.hosted or body.get("model") in self.held:
             return {**answer, "model": body.get("model")}
         return answer

@@ -130,16 +130,16 @@ class Follower:
 
         Raises IncumbentError where it was never read, or a deployment cannot be recorded.
         """
-        found = await self.look_up()
-        if found.champion is None and self.table.champion is not None:
+        targets = await self.look_up()
+        if targets.champion is None and self.table.champion is not None:
             self.tell(f"{self.table.champion.name} was withdrawn: nothing answers any more")
             self.table.withdraw()
-        await self.watch.look(self.pools.all(), self.lasting(found))
-        for version in found.versions:
-            if await self.loader.bring(self.bringing(version, found)):
-                await self.route(version, found)
-        self.forget(found)
-        bases = {version.adapter.base.weights for version in found.versions}
+        await self.watch.look(self.pools.all(), self.lasting(targets))
+        for version in targets.versions:
+            if await self.loader.bring(self.bringing(version, targets)):
+                await self.route(version, targets)
+        self.forget(targets)
+        bases = {version.adapter.base.weights for version in targets.versions}
         if self.table.champion:
             bases.add(self.table.champion.contestant.base.weights)
         busy = [replica for replica, running in self.table.running.items() if running]
@@ -204,14 +204,14 @@ class Follower:
         self.failures.keep([version.number for version in found.versions])
 
     def state(self) -> ServingState:
-        found, now = self.wanted, self.table.champion
+        targets, now = self.wanted, self.table.champion
         return ServingState(
             family=self.registry.family,
-            champion=found.champion.number if found and found.champion else None,
+            champion=targets.champion.number if targets and targets.champion else None,
             deployed=now,
             adapter=now.adapter if now else None,
             previous=self.table.previous,
-            experiments=tuple(v.number for v in found.experiments) if found else (),
+            experiments=tuple(v.number for v in targets.experiments) if targets else (),
             replicas=self.watch.states(self.pools.all()),
             problems=self.failures.shown(),
         )

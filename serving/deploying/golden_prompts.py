@@ -42,9 +42,9 @@ def agreement(answer: str, other: str) -> float:
     """
     if answer == other:
         return 1.0
-    one, two = units(answer), units(other)
-    same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, two, strict=False)))
-    return same / max(len(one), len(two), 1)
+    first, two = units(answer), units(other)
+    same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(first, two, strict=False)))
+    return same / max(len(first), len(two), 1)
 
 
 def units(text: str) -> Sequence[str]:
@@ -272,9 +272,9 @@ async def check_answers(
     """
     judged, prompts = subject.judged, golden.prompts
     answers = await replica.ask(subject.deployment.name, prompts)
-    found = mean_agreement(answers, judged.texts, prompts) if judged else None
+    share = mean_agreement(answers, judged.texts, prompts) if judged else None
     others = {r.deployment.label: await rival_answers(replica, r, prompts) for r in rivals}
-    if fresh or found is None or found < least:
+    if fresh or share is None or share < least:
         # Where the judged answers are the bare base's too, nobody can see whether it is applied.
         if same_words(answers, golden.bare):
             raise GoldenError(
@@ -283,9 +283,9 @@ async def check_answers(
             )
         others["the bare base"] = golden.bare
     refuse_rival_answers(answers, others, judged, prompts)
-    if found is not None and found < least:
-        raise GoldenError(low(found, least))
-    return Passed(len(answers), found)
+    if share is not None and share < least:
+        raise GoldenError(low(share, least))
+    return Passed(len(answers), share)
 
 
 async def check_bare(replica: Replica, subject: Subject, least: float) -> Passed:
@@ -299,10 +299,10 @@ async def check_bare(replica: Replica, subject: Subject, least: float) -> Passed
     answers = await replica.ask(subject.deployment.name, prompts)
     if not any(answers.values()):
         raise GoldenError("every answer is empty")
-    found = mean_agreement(answers, judged.texts, prompts) if judged else None
-    if found is not None and found < least:
-        raise GoldenError(low(found, least))
-    return Passed(len(answers), found)
+    share = mean_agreement(answers, judged.texts, prompts) if judged else None
+    if share is not None and share < least:
+        raise GoldenError(low(share, least))
+    return Passed(len(answers), share)
 
 
 def plain_prompts() -> Prompts:
@@ -360,7 +360,7 @@ def refuse_rival_answers(
     """Raise GoldenError for answers that are somebody else's, or nearer to theirs than to those
     that the version was judged by.
     """
-    own = mean_agreement(answers, judged.texts, prompts) if judged else 1.0
+    share = mean_agreement(answers, judged.texts, prompts) if judged else 1.0
     for label, texts in others.items():
         theirs = mean_agreement(answers, texts, prompts)
         if same_words(answers, texts) and not same_as_judged(answers, judged, texts):
@@ -368,10 +368,10 @@ def refuse_rival_answers(
                 f"its answers are those of {label}, word for word: the replica does not apply "
                 "this version's weights"
             )
-        if theirs > own:
+        if theirs > share:
             raise GoldenError(
                 f"its answers are more like those of {label} ({theirs:.2f}) than like those that "
-                f"the version was judged by ({own:.2f})"
+                f"the version was judged by ({share:.2f})"
             )
 
 

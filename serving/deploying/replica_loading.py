@@ -81,17 +81,17 @@ class ReplicaLoader:
         if deployment.contestant.bare:
             return await self.bring_bare(deployment, folder, place, prompt)
         held = [d for d in self.table.held_by(backend.replica) if d.name != name]
-        own, *rivals = await asyncio.to_thread(self.subjects, [deployment, *held])
+        subject, *rivals = await asyncio.to_thread(self.subjects, [deployment, *held])
         async with self.limits("golden", GOLDEN * self.patience):
             fresh = name not in (await backend.names()).adapters
-            golden = await choose_prompts(prompt, own.judged, rivals, PROMPTS)
+            golden = await choose_prompts(prompt, subject.judged, rivals, PROMPTS)
         if fresh:
             async with self.limits("load", self.patience):
                 await self.load(name, folder, place)
         try:
             async with self.limits("golden", GOLDEN * self.patience):
                 least = self.agreement
-                passed = await check_answers(prompt, own, rivals, golden, least, fresh=fresh)
+                passed = await check_answers(prompt, subject, rivals, golden, least, fresh=fresh)
         except StepError:
             if not in_use:
                 await self.unload(name, backend)
@@ -129,8 +129,8 @@ class ReplicaLoader:
         except BackendError as error:
             if error.status in (UNREACHABLE, BUSY):
                 raise UnreachableError(shortened(error, SHOWN)) from None
-            said = shortened(error, SHOWN)
-            problem = f"the replica refused it with status {error.status}: {said}"
+            why = shortened(error, SHOWN)
+            problem = f"the replica refused it with status {error.status}: {why}"
             raise StepError(step, problem) from None
 
     async def load(self, name: str, folder: Path, place: ReplicaSlots) -> None:

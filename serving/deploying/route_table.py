@@ -35,8 +35,8 @@ class RouteTable:
 
     def deployed(self, version: int | None) -> Deployment | None:
         """A version that at least one replica holds; None: the bare base."""
-        found = (h.deployment for h in self.holders if h.deployment.version == version)
-        return next(found, None)
+        deployments = (h.deployment for h in self.holders if h.deployment.version == version)
+        return next(deployments, None)
 
     def replica(self, deployment: Deployment, besides: Collection[str] = ()) -> Backend | None:
         """The least busy replica that holds it, but for those that were tried already."""

@@ -178,7 +178,7 @@ class VersionLoader:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def keep(self, names: Collection[str]) -> None:
-        self.passed = {pair: found for pair, found in self.passed.items() if pair[1] in names}
+        self.passed = {pair: passed for pair, passed in self.passed.items() if pair[1] in names}
 
 
 def not_again(mark: Path) -> str:

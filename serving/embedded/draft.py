@@ -35,8 +35,8 @@ class AnswerText:
     def read(self) -> None:
         """Decode the tokens that are there, and look for a stop string."""
         self.text = self.decode(self.tokens)
-        found = [self.text.find(stop, self.shown) for stop in self.stops]
-        if starts := [start for start in found if start >= 0]:
+        places = [self.text.find(stop, self.shown) for stop in self.stops]
+        if starts := [start for start in places if start >= 0]:
             self.text = self.text[: min(starts)]
             self.stopped = True
 
@@ -144,24 +144,24 @@ class AnswerBodies:
         return cls(question, f"{PREFIX[question.endpoint]}-{uuid4().hex}", int(clock()))
 
     def whole(self, piece: Piece) -> Body:
-        said: Body = {"text": piece.text}
+        content: Body = {"text": piece.text}
         if self.question.endpoint == Endpoint.CHAT:
-            said = {"message": {"role": "assistant", "content": piece.text}}
-        choices = [self.choice(said, piece)]
+            content = {"message": {"role": "assistant", "content": piece.text}}
+        choices = [self.choice(content, piece)]
         return self.body(WHOLE, choices) | {"usage": self.usage(piece)}
 
     def beginning(self) -> Iterator[Body]:
         """What a stream begins with: in a chat, who speaks."""
         if self.question.endpoint == Endpoint.CHAT:
-            said = {"delta": {"role": "assistant", "content": ""}}
-            yield self.chunk([self.choice(said, None)])
+            content = {"delta": {"role": "assistant", "content": ""}}
+            yield self.chunk([self.choice(content, None)])
 
     def chunks(self, piece: Piece) -> Iterator[Body]:
         """The text that is new, then why the answer ended, then its usage where that is asked."""
         chat = self.question.endpoint == Endpoint.CHAT
         if piece.text:
-            said: Body = {"delta": {"content": piece.text}} if chat else {"text": piece.text}
-            yield self.chunk([self.choice(said, None)])
+            content: Body = {"delta": {"content": piece.text}} if chat else {"text": piece.text}
+            yield self.chunk([self.choice(content, None)])
         if piece.finish:
             yield self.chunk([self.choice({"delta": {}} if chat else {"text": ""}, piece)])
             if self.question.include_usage:

@@ -92,8 +92,8 @@ class ChatMessage(StrictFields):
         parts = self.content if isinstance(self.content, list) else []
         text = self.content if isinstance(self.content, str) else ""
         role = "system" if self.role == "developer" else self.role
-        said = {"role": role, "content": text + "".join(part.text for part in parts)}
-        return said | ({} if self.name is None else {"name": self.name})
+        fields = {"role": role, "content": text + "".join(part.text for part in parts)}
+        return fields | ({} if self.name is None else {"name": self.name})
 
 
 class NamedFunction(StrictFields):

@@ -63,9 +63,9 @@ def at_random(challenger: Flags, values: Array, share: float) -> Differences:
 
 def side_by_side(challenger: Array, champion: Array) -> Differences:
     """The differences of users who were answered by both."""
-    found = challenger - champion
-    ones = np.ones_like(found)
-    return Differences(found, -ones, ones, np.maximum(mean_before(found**2), EDGE))
+    differences = challenger - champion
+    ones = np.ones_like(differences)
+    return Differences(differences, -ones, ones, np.maximum(mean_before(differences**2), EDGE))
 
 
 def mean_before(values: Array) -> Array:
@@ -92,8 +92,8 @@ class ArmSeries:
     values: Array
 
     def mean(self, *, challenger: bool) -> float:
-        own = self.values[self.challenger == challenger]
-        return float(own.mean()) if len(own) else 0.0
+        values = self.values[self.challenger == challenger]
+        return float(values.mean()) if len(values) else 0.0
 
     def count(self, *, challenger: bool) -> int:
         return int((self.challenger == challenger).sum())
@@ -130,16 +130,16 @@ class Arrivals:
     halves: dict[tuple[str, str], tuple[bool, float]] = field(default_factory=dict)
 
     def add(self, found: Iterable[Arrival]) -> None:
-        for one in found:
-            self.newest, self.count = one.id, self.count + 1
-            challenger = one.arm != "champion"
-            user = user_of(one.unit)
+        for arrival in found:
+            self.newest, self.count = arrival.id, self.count + 1
+            challenger = arrival.arm != "champion"
+            user = user_of(arrival.unit)
             if self.arms.setdefault(user, challenger) != challenger:
                 self.both_arms.add(user)
             if self.shadow:
-                self.pair(one, challenger)
+                self.pair(arrival, challenger)
             else:
-                self.first(one, challenger)
+                self.first(arrival, challenger)
 
     def knows(self, one: Observation) -> bool:
         """Whether an observation would certainly add nothing."""
@@ -198,9 +198,9 @@ def limited(found: ArmSeries, *, pairs: bool) -> tuple[ArmSeries, float | None]:
     It is told from the first BURN_IN users of the champion. These, and who came among them, count
     for nothing else, so that the limit was known before every value that is held against it.
     """
-    own = np.flatnonzero(~found.challenger)[:BURN_IN]
-    if len(own) < BURN_IN:
+    places = np.flatnonzero(~found.challenger)[:BURN_IN]
+    if len(places) < BURN_IN:
         return found.after(len(found.values)), None
-    limit = float(np.quantile(found.values[own], QUANTILE))
-    rest = found.after(int(own[-1]) + (2 if pairs else 1))
+    limit = float(np.quantile(found.values[places], QUANTILE))
+    rest = found.after(int(places[-1]) + (2 if pairs else 1))
     return ArmSeries(rest.challenger, (rest.values > limit).astype(np.float64)), limit

@@ -77,7 +77,7 @@ def won(metric: ArmComparison | None) -> bool:
 
 def harmful(result: ExperimentResult) -> tuple[ArmComparison, ...]:
     """The comparisons in which the challenger is worse."""
-    return tuple(one for one in result.comparisons if one.harm >= one.harm_needed)
+    return tuple(pair for pair in result.comparisons if pair.harm >= pair.harm_needed)
 
 
 def figures(experiment: Experiment, arrivals: Arrivals, *, intervals: bool) -> ExperimentResult:
@@ -86,11 +86,11 @@ def figures(experiment: Experiment, arrivals: Arrivals, *, intervals: bool) -> E
     told, users = experiment.told, arrivals.users()
     metric = None
     if level.harm:
-        found = arrivals.series(told.metric)
+        series = arrivals.series(told.metric)
         metric = comparison(
             experiment,
             told.metric,
-            found,
+            series,
             level,
             None,
             intervals=intervals,
@@ -112,11 +112,11 @@ def figures(experiment: Experiment, arrivals: Arrivals, *, intervals: bool) -> E
 def guardrail(
     experiment: Experiment, name: Guardrail, arrivals: Arrivals, level: Levels, *, intervals: bool
 ) -> ArmComparison:
-    found, limit = arrivals.series(name), None
+    series, limit = arrivals.series(name), None
     if name in MEASURED:
-        found, limit = limited(found, pairs=arrivals.shadow)
-    own = Levels(level.guardrail, 0.0, 0.0)
-    return comparison(experiment, name, found, own, limit, intervals=intervals)
+        series, limit = limited(series, pairs=arrivals.shadow)
+    of_guardrail = Levels(level.guardrail, 0.0, 0.0)
+    return comparison(experiment, name, series, of_guardrail, limit, intervals=intervals)
 
 
 def comparison(
@@ -259,9 +259,9 @@ def capped(steps: Array, callers: Counts, most: float) -> Array:
     kept = np.minimum(sums - before, most * number)
     rises = np.diff(kept, prepend=0.0)
     rises[starts] = kept[starts]
-    found = np.empty_like(steps)
-    found[order] = rises
-    return found
+    bounded = np.empty_like(steps)
+    bounded[order] = rises
+    return bounded
 
 
 # --- confidence -----------------------------------------------------------------------------------
@@ -287,8 +287,8 @@ def unrefuted(differences: Differences, enough: float) -> float:
     """The smallest difference that is not refuted: the capital falls as the difference rises."""
     if not differences.found.size:
         return -1.0
-    found, least = differences.found, differences.least
+    observed, least = differences.found, differences.least
     return smallest(
-        lambda d: float(log_capital_above(d, found, least, SHARES).max()) < enough,
+        lambda d: float(log_capital_above(d, observed, least, SHARES).max()) < enough,
         *(-1.0, 1.0, HALVINGS),
     )

@@ -58,8 +58,8 @@ def assign(
     champion = table.champion
     if asked == "champion":
         return experimental(table, champion, experiment, user, request_id) if champion else None
-    found = fixed(table, experiment, asked)
-    return Assignment(deployment=found) if found else None
+    deployment = fixed(table, experiment, asked)
+    return Assignment(deployment=deployment) if deployment else None
 
 
 def fixed(table: RouteTable, experiment: Experiment | None, asked: str) -> Deployment | None:
@@ -67,7 +67,7 @@ def fixed(table: RouteTable, experiment: Experiment | None, asked: str) -> Deplo
     champion, tried = table.champion, by_name(table, experiment)
     if asked == "challenger":
         return tried
-    number = int(found[1]) if (found := NUMBERED.fullmatch(asked)) else None
+    number = int(match[1]) if (match := NUMBERED.fullmatch(asked)) else None
     if champion and champion.version == number:
         return champion
     return tried if tried and tried.version == number else None
@@ -205,9 +205,9 @@ class Experiments:
     # --- batches of answers, in a thread --------------------------------------------------------
 
     def _wait(self, found: Iterable[Observation]) -> None:
-        for one in found:
-            if len(self._waiting) < WAITING and self._has_room(one):
-                self._waiting.append(one)
+        for observation in found:
+            if len(self._waiting) < WAITING and self._has_room(observation):
+                self._waiting.append(observation)
             else:
                 self.dropped += 1
 
@@ -231,7 +231,7 @@ class Experiments:
         """
         number = self._read_of.number if self._read_of else None
         known = self._arrivals.knows
-        return [one for one in batch if one.experiment != number or not known(one)]
+        return [row for row in batch if row.experiment != number or not known(row)]
 
     def _read(self, experiment: Experiment) -> None:
         # By its event: in a registry that was restored another one may have its number.
@@ -239,8 +239,8 @@ class Experiments:
             self._read_of = experiment
             self._arrivals = Arrivals(shadow=experiment.told.mode == "shadow")
             self._judged = 0
-        found = read_observations(self._registry.engine, experiment.number, self._arrivals.newest)
-        self._arrivals.add(found)
+        rows = read_observations(self._registry.engine, experiment.number, self._arrivals.newest)
+        self._arrivals.add(rows)
 
     def _stopped(self, experiment: Experiment) -> bool:
         why = interruption(self._registry, experiment)

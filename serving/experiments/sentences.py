@@ -108,13 +108,17 @@ def points(share: float) -> str:
 
 def on_limits(result: ExperimentResult) -> Iterator[str]:
     """What slow and long mean here."""
-    measured = [one for one in result.guardrails if one.name in MEASURED]
-    if known := [f"{one.name}: over {limit_text(one)}" for one in measured if one.limit]:
+    measured = [guardrail for guardrail in result.guardrails if guardrail.name in MEASURED]
+    if known := [
+        f"{guardrail.name}: over {limit_text(guardrail)}"
+        for guardrail in measured
+        if guardrail.limit
+    ]:
         yield (
             f"{', '.join(known)}: above the champion's 95th percentile, over its first "
             f"{BURN_IN} users"
         )
-    if unknown := [one.name for one in measured if one.limit is None]:
+    if unknown := [guardrail.name for guardrail in measured if guardrail.limit is None]:
         yield (
             f"what is {' and '.join(unknown)} is not known yet: it takes {BURN_IN} users of the "
             "champion"

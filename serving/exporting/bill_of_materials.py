@@ -103,7 +103,10 @@ def write_materials(
 def licence_notes(lineage: Lineage) -> Iterator[str]:
     """What is not known of licences, and what they forbid."""
     base = lineage.version.adapter.base
-    parts = [(base.name, licence(base)), *((one.name, one.licence) for one in lineage.sources)]
+    parts = [
+        (base.name, licence(base)),
+        *((source.name, source.licence) for source in lineage.sources),
+    ]
     for name, text in parts:
         if fault := licence_fault(text):
             yield f"{name}: {fault}"
@@ -127,8 +130,8 @@ def envelope_for(
         return envelope, f"{PROVENANCE} names each file, signed with {key}"
     signed = lineage.newest("sign")
     kept = signed.told(Signing).attestation if signed else None
-    own = registry.artifacts.manifest(version.adapter.files)
-    if kept and own.keys() <= set(files_of(draft)):
+    manifest = registry.artifacts.manifest(version.adapter.files)
+    if kept and manifest.keys() <= set(files_of(draft)):
         words = f"{PROVENANCE} names the adapter's files alone, as it was signed"
         return registry.artifacts.get(kept), f"{words}; {NO_KEY}"
     return None, f"nothing says who made it: {NO_KEY}"
@@ -196,9 +199,9 @@ def metrics(lineage: Lineage) -> Iterator[dict[str, str]]:
     """The version's own scores on the sealed eval set, and on its slices those that decide."""
     for name, measured in {"": lineage.sealed, **lineage.slices}.items():
         part = {"slice": name} if name else {}
-        for metric, found in measured.items():
+        for metric, measurement in measured.items():
             if metric in lineage.gating or not name:
-                yield {"type": metric, "value": f"{found.own_score:.4f}"} | part
+                yield {"type": metric, "value": f"{measurement.own_score:.4f}"} | part
 
 
 def energy_of(book: TrainingBook) -> dict[str, Any]:
@@ -239,8 +242,8 @@ def base_component(base: ModelPin) -> Component:
 def weight_files(base: ModelPin) -> dict[str, Digest]:
     """The files of its weights, by which the Hub has them too, where they are on this machine."""
     folder = folder_here(base)
-    found = sorted(folder.glob("*.safetensors")) if folder else []
-    files = {path.name: digest_file(path) for path in found}
+    paths = sorted(folder.glob("*.safetensors")) if folder else []
+    files = {path.name: digest_file(path) for path in paths}
     return files if digest_json(files) == base.weights else {}
 
 
@@ -266,7 +269,7 @@ def data_components(lineage: Lineage) -> Iterator[Component]:
 def licence_of_all(sources: Sequence[DataSource]) -> str | None:
     """What holds for rows of all sources together; None where it is not known of one of them."""
     known = [spdx(source.licence or "") for source in sources]
-    every = sorted({f"({one})" if " OR " in one else one for one in known if one})
+    every = sorted({f"({term})" if " OR " in term else term for term in known if term})
     return " AND ".join(every) if all(known) and known else None
 
 

@@ -117,15 +117,15 @@ ENDS = ("bos_token_id", "eos_token_id", "pad_token_id")  # the base's, which end
 
 def write_settings(base: Path, folder: Path, decoding: Decoding) -> None:
     """The base's own sampling settings and penalties are left out: it was judged without them."""
-    own = read(base / FILE) or read(base / "config.json")
-    ids = {name: own[name] for name in ENDS if own.get(name) is not None}
+    config = read(base / FILE) or read(base / "config.json")
+    ids = {name: config[name] for name in ENDS if config.get(name) is not None}
     text = json.dumps(ids | settings(decoding), indent=2, sort_keys=True)
     (folder / FILE).write_text(text + "\n")
 
 
 def read(file: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(file.read_bytes()) if file.is_file() else {}
-    return found
+    config: dict[str, Any] = json.loads(file.read_bytes()) if file.is_file() else {}
+    return config
 
 
 def settings(decoding: Decoding) -> dict[str, Any]:

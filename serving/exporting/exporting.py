@@ -167,7 +167,7 @@ def check(planned: Plan, answered: FormAnswers, draft: Path, margin: float | Non
     scores = score_again(judged, answered.answers, planned.scorers)
     if margin is not None:
         refuse_outside(scores, margin, label, planned.form)
-    found = ExportedForm(
+    exported = ExportedForm(
         version=label,
         adapter=planned.version.adapter.files,
         form=planned.form,
@@ -182,7 +182,7 @@ def check(planned: Plan, answered: FormAnswers, draft: Path, margin: float | Non
         not_scored=tuple(sorted(set(judged.gating) - {score.metric for score in scores})),
         quantized=None if planned.packing == "f16" else planned.packing,
     )
-    return judge(planned, answered, found) if planned.judge else found
+    return judge(planned, answered, exported) if planned.judge else exported
 
 
 def judge(planned: Plan, answered: FormAnswers, exported: ExportedForm) -> ExportedForm:

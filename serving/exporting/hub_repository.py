@@ -56,8 +56,8 @@ class HubRepository:
     @classmethod
     def parse(cls, text: str) -> Self:
         """Raises InputError unless it is hf://ORG/NAME, with @BRANCH or without."""
-        if found := WRITTEN.fullmatch(text):
-            return cls(found["name"], found["branch"])
+        if match := WRITTEN.fullmatch(text):
+            return cls(match["name"], match["branch"])
         problem = f"{quoted(text)} is no repository: write hf://ORG/NAME, or hf://ORG/NAME@BRANCH"
         raise InputError(problem, field="--to")
 
@@ -92,20 +92,20 @@ class HubRepository:
             if self.branch:
                 api.create_branch(self.name, branch=self.branch, exist_ok=True)
             there = api.model_info(self.name, revision=self.branch)
-            found = (file for file in folder.rglob("*") if file.is_file())
-            files = sorted(file.relative_to(folder).as_posix() for file in found)
-            own = Published(
+            paths = (file for file in folder.rglob("*") if file.is_file())
+            files = sorted(file.relative_to(folder).as_posix() for file in paths)
+            published = Published(
                 family=version.family,
                 number=version.number,
                 adapter=version.adapter.files,
                 files=(*files, FILE),
             )
-            own.write(folder / FILE)
+            published.write(folder / FILE)
             before = self.published(api, there)
-            gone = set(before.files if before else ()) & names(there) - set(own.files)
+            gone = set(before.files if before else ()) & names(there) - set(published.files)
             commit = api.create_commit(
                 self.name,
-                [CommitOperationAdd(name, folder / name) for name in own.files]
+                [CommitOperationAdd(name, folder / name) for name in published.files]
                 + [CommitOperationDelete(name) for name in sorted(gone)],
                 commit_message=f"{version.label} {what}, {short(version.adapter.files)}",
                 commit_description=f"adapter {version.adapter.files}",
@@ -129,9 +129,9 @@ class HubRepository:
         """Which version lies there; None: nobody says, or somebody's own file has this name."""
         if FILE not in names(there):
             return None
-        found = Path(api.hf_hub_download(self.name, FILE, revision=there.sha))
+        path = Path(api.hf_hub_download(self.name, FILE, revision=there.sha))
         try:
-            return Published.parse(found.read_bytes(), found)
+            return Published.parse(path.read_bytes(), path)
         except InputError:
             return None
 
@@ -167,10 +167,10 @@ def answers(repository: HubRepository) -> Iterator["HfApi"]:
     except HfHubHTTPError as error:
         raise refusal(repository, error, constants.ENDPOINT) from None
     except (HTTPError, OSError, RuntimeError, ValueError) as error:  # xet's are RuntimeErrors
-        own = "" if constants.ENDPOINT == HUB else "; a Hub without xet: HF_HUB_DISABLE_XET=1"
+        hint = "" if constants.ENDPOINT == HUB else "; a Hub without xet: HF_HUB_DISABLE_XET=1"
         told = shortened((isinstance(error, RuntimeError) and error.__cause__) or error, 200)
         problem = f"{repository} at {constants.ENDPOINT} was not reached, or not written: {told}"
-        raise IncumbentError(f"{problem}{own}") from None
+        raise IncumbentError(f"{problem}{hint}") from None
 
 
 # --- what is refused ----------------------------------------------------------------------------

@@ -47,24 +47,25 @@ class JudgedAnswers:
 
 def judged_answers(lineage: Lineage) -> JudgedAnswers:
     """Raises InputError where the dev items are not here, or are not those of its decision."""
-    found = dev_items(lineage.version)
-    if not found.items:
+    dev = dev_items(lineage.version)
+    if not dev.items:
         raise InputError(f"the dev items that are kept of {lineage.version.label} are none")
-    scores = [item.scores for item in found.items]
-    metrics = sorted({name for one in scores for name in one.challenger})
+    scores = [item.scores for item in dev.items]
+    metrics = sorted({name for item in scores for name in item.challenger})
     judged = JudgedAnswers(
-        rows=tuple(item.row for item in found.items),
-        answers=tuple(item.challenger for item in found.items),
+        rows=tuple(item.row for item in dev.items),
+        answers=tuple(item.challenger for item in dev.items),
         scores={
             name: tuple(
-                None if name in (one.unread or ()) else one.challenger.get(name) for one in scores
+                None if name in (item.unread or ()) else item.challenger.get(name)
+                for item in scores
             )
             for name in metrics
         },
-        gating=found.comparison.gating,
-        better=tuple(m for m, way in found.comparison.better.items() if way != "neither"),
-        clusters=tuple(one.cluster for one in scores),
-        less=frozenset(m for m, way in found.comparison.better.items() if way == "less"),
+        gating=dev.comparison.gating,
+        better=tuple(m for m, way in dev.comparison.better.items() if way != "neither"),
+        clusters=tuple(item.cluster for item in scores),
+        less=frozenset(m for m, way in dev.comparison.better.items() if way == "less"),
     )
     if lineage.evidence:
         refuse_other_items(judged, lineage.version, lineage.evidence)
@@ -136,8 +137,8 @@ def score_again(
     """Of each metric that gates, or where none of them can be measured here, of each that has a
     better way. Raises InputError where none is left, and where the scorers are not as they were.
     """
-    found = columns(judged, answers, scorers)
-    measured = [metric for metric in judged.scores if metric in found]
+    scores = columns(judged, answers, scorers)
+    measured = [metric for metric in judged.scores if metric in scores]
     chosen = [m for m in measured if m in judged.gating] or [
         m for m in measured if m in judged.better
     ]
@@ -150,7 +151,7 @@ def score_again(
         )
     if len(answers) == len(judged.rows):  # of several answers an item the first alone is kept
         refuse_other_scorers(judged, columns(judged, given(judged), scorers), chosen)
-    return tuple(scored_again(metric, judged.scores[metric], found[metric]) for metric in chosen)
+    return tuple(scored_again(metric, judged.scores[metric], scores[metric]) for metric in chosen)
 
 
 def given(judged: JudgedAnswers) -> list[Answer]:
@@ -237,7 +238,7 @@ def changes(
     items of fewer than two clusters.
     """
     ends = ranges_of(scorers, policy)
-    found = {}
+    by_metric = {}
     for metric in metrics:
         items = [
             ItemScore(
@@ -256,8 +257,8 @@ def changes(
         evidence = summarise(items, policy, metric, way, ends.get(metric), sure=True)
         if evidence is None:
             raise InputError(f"{metric}: the dev items of one cluster alone give no interval")
-        found[metric] = evidence
-    return found
+        by_metric[metric] = evidence
+    return by_metric
 
 
 def ranges_of(scorers: Sequence[Scorer], policy: Policy) -> dict[str, Ends]:
@@ -274,17 +275,17 @@ def shown(
     return tuple(
         MetricChange(
             metric=metric,
-            items=one.n,
-            clusters=one.clusters,
-            difference=one.diff,
+            items=evidence.n,
+            clusters=evidence.clusters,
+            difference=evidence.diff,
             low=low,
             high=high,
         )
-        for metric, one in found.items()
+        for metric, evidence in found.items()
         for low, high in [
             (None, None)
-            if unbounded(one)
-            else shown_bounds(metric, reach(one, policy.alpha), ends.get(metric))
+            if unbounded(evidence)
+            else shown_bounds(metric, reach(evidence, policy.alpha), ends.get(metric))
         ]
     )
 

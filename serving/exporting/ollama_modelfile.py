@@ -55,8 +55,8 @@ class Frame:
             told = before + "{{ .System }}" + after
             head = "{{ if .System }}" + told + "{{ else }}" + head + "{{ end }}"
         asks, answers = '{{ if eq .Role "user" }}', '{{ else if eq .Role "assistant" }}'
-        said = action(self.answer) + "{{ .Content }}" + action(self.question)
-        turn = asks + "{{ .Content }}" + answers + said + "{{ end }}"
+        reply = action(self.answer) + "{{ .Content }}" + action(self.question)
+        turn = asks + "{{ .Content }}" + answers + reply + "{{ end }}"
         return head + "{{ range .Messages }}" + turn + "{{ end }}" + action(self.tail)
 
 
@@ -71,19 +71,19 @@ def escaped(character: str) -> str:
 
 def frame_of(tokenizer: Any) -> Frame | None:
     """None where its chat template makes something else of a conversation than this."""
-    one, two, three = MARKS
+    first, two, three = MARKS
     try:
-        head, tail = prompt(tokenizer, [turn_of("user", one)]).split(one)
-        chat = [turn_of("user", one), turn_of("assistant", two), turn_of("user", three)]
+        head, tail = prompt(tokenizer, [turn_of("user", first)]).split(first)
+        chat = [turn_of("user", first), turn_of("assistant", two), turn_of("user", three)]
         before, between = prompt(tokenizer, chat).split(two)
         frame = Frame(
             head=head,
             told=told_by(tokenizer, tail),
-            answer=before.partition(one)[2],
+            answer=before.partition(first)[2],
             question=between.partition(three)[0],
             tail=tail,
         )
-        longer = [*chat, turn_of("assistant", one), turn_of("user", two)]
+        longer = [*chat, turn_of("assistant", first), turn_of("user", two)]
         asked = [longer, [turn_of("system", three), *longer]] if frame.told else [longer]
         same = all(frame.rendered(turns) == prompt(tokenizer, turns) for turns in asked)
     except (TemplateError, ValueError):

@@ -90,7 +90,7 @@ class ExportedForm(Record):
         """What it lost, where it was judged, for a terminal."""
         told = [("against what was judged", self.changes)]
         told += [(f"{self.quantized} against f16", self.by_quantization)]
-        tables = (change_table(found, self.alpha or 0, what) for what, found in told if found)
+        tables = (change_table(changes, self.alpha or 0, what) for what, changes in told if changes)
         return "\n".join(tables)
 
 
@@ -312,15 +312,15 @@ def by_transformers(
     from evaluation.generation.answering_model import AnsweringModel
 
     model = AnsweringModel(base, adapter, question.decoding, question.precision, system_prompt)
-    found: dict[tuple[str, int], Answer] = {}
+    answers: dict[tuple[str, int], Answer] = {}
     samples = question.decoding.samples
     with progress("answering again", samples * len(question.rows), "answers") as bar:
         for answer in model.answer(question.rows, samples):
-            found[answer.item, answer.sample] = answer
+            answers[answer.item, answer.sample] = answer
             bar.advance()
     name = "peft" if adapter else "transformers"
     return FormAnswers(
-        [found[row.id, sample] for row in question.rows for sample in range(samples)],
+        [answers[row.id, sample] for row in question.rows for sample in range(samples)],
         Engine(name=name, version=installed(name), model=None),
         versions(),
     )

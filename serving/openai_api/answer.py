@@ -82,8 +82,8 @@ class HeardAnswer:
             marked("tool_call", f'{{"name": {json.dumps(name)}, "arguments": {"".join(told)}}}')
             for name, told in self.calls
         ]
-        said = "".join(self.texts)
-        return whole_characters("\n".join([*([said] if said else []), *made])[:MOST_TEXT])
+        words = "".join(self.texts)
+        return whole_characters("\n".join([*([words] if words else []), *made])[:MOST_TEXT])
 
 
 def count(value: object) -> int | None:

@@ -66,7 +66,7 @@ def read_prompt(value: object) -> object:
         return value
     if not isinstance(value, list) or len(value) > MOST_ANSWERS:
         raise ValueError(f"a text, a list of tokens, or {MOST_ANSWERS} of either at most")
-    if not (all(isinstance(one, str) for one in value) or all(map(is_tokens, value))):
+    if not (all(isinstance(item, str) for item in value) or all(map(is_tokens, value))):
         raise ValueError("neither texts nor tokens")
     return value
 
@@ -327,9 +327,9 @@ def read_question(
         asked = model.model_validate(fields)
     except ValidationError as error:
         raise invalid(error) from None
-    said = "messages" if endpoint is Endpoint.CHAT else "prompt"
+    field = "messages" if endpoint is Endpoint.CHAT else "prompt"
     # Neither passed on nor known here, or what the engine would leave out in silence.
-    known = (said, *OURS, *LENGTHS)
+    known = (field, *OURS, *LENGTHS)
     done = PASSED if engine == "embedded" else DONE[engine, endpoint]
     for name, value in fields.items():
         if value is None or name in done or name in known or value in NOTHING.get(name, ()):
@@ -343,10 +343,10 @@ def read_question(
 
 def invalid(error: ValidationError, known: Sequence[str] = ()) -> ApiError:
     """`known` are the fields that there are, where others are refused."""
-    found = error.errors(include_url=False, include_input=False)
+    faults = error.errors(include_url=False, include_input=False)
     # Of a union the member that was meant: the fault is deepest in it. Of parts of a content, say,
     # that one is of another type, and not that all of it is no text.
-    first = max(found, key=lambda one: len(one["loc"]))
+    first = max(faults, key=lambda fault: len(fault["loc"]))
     # pydantic's tags of a union's members ("list[ContentPart]") are no fields.
     steps = [str(step) for step in first["loc"] if str(step).replace("_", "").isalnum()]
     field = shortened(".".join(step for step in steps if step not in ("str", "list")))
@@ -368,8 +368,8 @@ def refuse_too_much(asked: CommonFields, most: int) -> None:
 
 def texts_of(prompt: object) -> list[str]:
     """The texts of a prompt; tokens have none."""
-    found = prompt if isinstance(prompt, list) else [prompt]
-    return [text for text in found if isinstance(text, str)]
+    parts = prompt if isinstance(prompt, list) else [prompt]
+    return [text for text in parts if isinstance(text, str)]
 
 
 def with_system_prompt(
@@ -379,6 +379,6 @@ def with_system_prompt(
     turns = [{**turn, "role": ROLES.get(turn["role"], turn["role"])} for turn in messages]
     if system_prompt is None:
         return turns
-    own = [RequestMessage.model_validate(t).message for t in turns if t["role"] == "system"]
-    first = under(system_prompt, own)[0]
+    given = [RequestMessage.model_validate(t).message for t in turns if t["role"] == "system"]
+    first = under(system_prompt, given)[0]
     return [first.model_dump(), *(turn for turn in turns if turn["role"] != "system")]

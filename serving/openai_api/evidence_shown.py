@@ -32,8 +32,8 @@ def as_passages(value: object) -> object:
     if len(value) > MOST_PASSAGES:
         raise ValueError(f"{MOST_PASSAGES} passages at most")
     return [
-        {"id": str(number), "text": one} if isinstance(one, str) else one
-        for number, one in enumerate(value, start=1)
+        {"id": str(number), "text": passage} if isinstance(passage, str) else passage
+        for number, passage in enumerate(value, start=1)
     ]
 
 
@@ -59,8 +59,8 @@ class ShownEvidence(Record):
 
     def body(self) -> dict[str, Any]:
         """As the response names them, in its field `incumbent`."""
-        named = [one.model_dump(mode="json", exclude_none=True) for one in self.evidence]
-        left_out = [one.id for one in self.left_out]
+        named = [passage.model_dump(mode="json", exclude_none=True) for passage in self.evidence]
+        left_out = [passage.id for passage in self.left_out]
         return {"evidence": named, **({"left_out": left_out} if left_out else {})}
 
 
@@ -122,9 +122,9 @@ class EvidenceSource:
     def opened(self, digest: Digest) -> OpenIndex:
         if digest not in self.indexes:
             assert self.folder_of is not None, "a gateway that retrieves knows where indexes lie"
-            found = read_index(self.folder_of(digest), digest, Embedder)
-            found.passages_for("")  # so that the first question does not wait for the embedder
-            self.indexes[digest] = found
+            index = read_index(self.folder_of(digest), digest, Embedder)
+            index.passages_for("")  # so that the first question does not wait for the embedder
+            self.indexes[digest] = index
         return self.indexes[digest]
 
 

@@ -134,10 +134,10 @@ def encoded(data: bytes) -> str:
 
 def decoded(text: str) -> bytes:
     """Raises ValueError, also for bits that base64 leaves over: each answer has one id only."""
-    found = urlsafe_b64decode(text + "=" * (-len(text) % 4))
-    if encoded(found) != text:
+    data = urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    if encoded(data) != text:
         raise ValueError("no base64 as we write it")
-    return found
+    return data
 
 
 # --- gateway ------------------------------------------------------------------------------------
@@ -202,10 +202,10 @@ class Gateway:
 
     @cached_property
     def metrics(self) -> Metrics:
-        found = Metrics(self.family, self.table)
-        found.watch("requests_running", "Requests that are answered now.", self._running)
-        found.watch("requests_waiting", "Requests that wait for a place.", self._waiting)
-        return found
+        metrics = Metrics(self.family, self.table)
+        metrics.watch("requests_running", "Requests that are answered now.", self._running)
+        metrics.watch("requests_waiting", "Requests that wait for a place.", self._waiting)
+        return metrics
 
     def _of_one(self) -> int:
         """Places that one caller may have: all of them, unless there are others."""
@@ -289,10 +289,10 @@ def models(gateway: Gateway) -> dict[str, Deployment]:
     if champion is None:
         return {}
     family = gateway.family
-    found = {family: champion, f"{family}@champion": champion}
+    names = {family: champion, f"{family}@champion": champion}
     if champion.version:
-        found[f"{family}@v{champion.version}"] = champion
+        names[f"{family}@v{champion.version}"] = champion
     if challenger := gateway.assigner.challenger():
-        found[f"{family}@challenger"] = challenger
-        found[f"{family}@v{challenger.version}"] = challenger
-    return found
+        names[f"{family}@challenger"] = challenger
+        names[f"{family}@v{challenger.version}"] = challenger
+    return names

@@ -154,13 +154,13 @@ def refuse_another(deployment: Deployment, backend: Backend, chunk: Body) -> Non
 def note(backend: Backend, served: Served, error: BackendError) -> None:
     """Log that a backend failed, and none of its words: engines quote prompts in their errors."""
     if error.status not in CALLERS_FAULT:
-        own = " (it refuses the gateway: see serving.key_variable)" * (error.status in OWN_FAULT)
+        hint = " (it refuses the gateway: see serving.key_variable)" * (error.status in OWN_FAULT)
         log.error(
             "%s failed on request %s with status %d%s: its own log says why",
             backend.replica,
             served.id,
             error.status,
-            own,
+            hint,
         )
 
 
@@ -292,9 +292,9 @@ def refuse_control_tokens(fields: Mapping[str, Any], base: ModelPin, engine: str
     told |= {name: fields[name] for name in IN_PROMPT if fields.get(name) is not None}
     for field, value in told.items():
         for text in texts_in(value):
-            if found := names.search(text) or names.search(unicodedata.normalize("NFKC", text)):
+            if match := names.search(text) or names.search(unicodedata.normalize("NFKC", text)):
                 problem = (
-                    f"`{field}` holds {found[0]}, a control token of the model, which the engine "
+                    f"`{field}` holds {match[0]}, a control token of the model, which the engine "
                     f"here ({engine}) would not read as text. Leave it out, or write it with a "
                     "space in it."
                 )
@@ -309,9 +309,11 @@ def without_control_tokens(shown: ShownEvidence, base: ModelPin) -> ShownEvidenc
     def broken(text: str) -> str:
         plain = unicodedata.normalize("NFKC", text)
         told = plain if names.search(plain) else text
-        return names.sub(lambda found: f"{found[0][:1]} {found[0][1:]}", told)
+        return names.sub(lambda match: f"{match[0][:1]} {match[0][1:]}", told)
 
-    passages = [one.model_copy(update={"text": broken(one.text)}) for one in shown.evidence]
+    passages = [
+        passage.model_copy(update={"text": broken(passage.text)}) for passage in shown.evidence
+    ]
     return shown.model_copy(update={"evidence": tuple(passages)})
 
 
@@ -342,25 +344,25 @@ def said_in_json(text: object) -> object:
 def control_names(base: ModelPin) -> re.Pattern[str]:
     """Finds the names of a base's special tokens, and of others that its chat template writes."""
     folder = folder_here(base)
-    found = sorted(names_in(folder), key=len, reverse=True) if folder else []
-    return re.compile("|".join(map(re.escape, found))) if found else SHAPES
+    names = sorted(names_in(folder), key=len, reverse=True) if folder else []
+    return re.compile("|".join(map(re.escape, names))) if names else SHAPES
 
 
 def names_in(folder: Path) -> set[str]:
     told, config, others = map(read, (folder / name for name in FILES))
     added = [*told.get("added_tokens", ()), *config.get("added_tokens_decoder", {}).values()]
-    special = {one["content"] for one in added if one.get("special")}
-    for said in (config, others):  # such as eos_token; "add_eos_token" is no name
-        named = [value for name, value in said.items() if name.endswith("_token")]
-        for one in (*named, *said.get("additional_special_tokens", ())):
-            name = one.get("content") if isinstance(one, dict) else one
+    special = {token["content"] for token in added if token.get("special")}
+    for fields in (config, others):  # such as eos_token; "add_eos_token" is no name
+        named = [value for name, value in fields.items() if name.endswith("_token")]
+        for entry in (*named, *fields.get("additional_special_tokens", ())):
+            name = entry.get("content") if isinstance(entry, dict) else entry
             special |= {name} if isinstance(name, str) else set()
     template = folder / TEMPLATE
     text = template.read_text("utf-8") if template.is_file() else str(config.get("chat_template"))
-    written = {one["content"] for one in added if one["content"] in text} - WRITTEN
+    written = {token["content"] for token in added if token["content"] in text} - WRITTEN
     return {name for name in special | written if name.strip()}
 
 
 def read(file: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(file.read_text("utf-8")) if file.is_file() else {}
-    return found
+    fields: dict[str, Any] = json.loads(file.read_text("utf-8")) if file.is_file() else {}
+    return fields

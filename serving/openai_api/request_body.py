@@ -134,18 +134,18 @@ MOST_DEEP = 64  # objects and lists in one another; schemas of tools take a doze
 def json_object(body: bytes) -> dict[str, Any]:
     """Raises ApiError for what is no JSON object, has a key twice, or cannot be passed on."""
     try:
-        found = strict_json(body, NAME)
+        fields = strict_json(body, NAME)
     except InputError as error:
         raise ApiError(400, f"{error}.") from None
-    if not isinstance(found, dict):
+    if not isinstance(fields, dict):
         raise ApiError(400, "The request must be a JSON object.")
-    if HALF.search(body) and is_half(found):
+    if HALF.search(body) and is_half(fields):
         raise ApiError(400, "The request holds half of a character (a lone surrogate).")
-    if too_deep(body, found):
+    if too_deep(body, fields):
         raise ApiError(400, "The request is nested too deep.")
-    if HUGE.search(body) and is_endless(found):
+    if HUGE.search(body) and is_endless(fields):
         raise ApiError(400, "The request holds a number that is too large.")
-    return found
+    return fields
 
 
 def is_endless(found: object) -> bool:

@@ -41,9 +41,9 @@ class RequestMiddleware:
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
         # The caller's own, where it can be written into a log and a header; else a new one.
-        own = headers.get("x-request-id", "")
+        request_id = headers.get("x-request-id", "")
         served = Served(
-            own if REQUEST_ID.fullmatch(own) else secrets.token_hex(12),
+            request_id if REQUEST_ID.fullmatch(request_id) else secrets.token_hex(12),
             scope["method"],
             scope["path"],
         )

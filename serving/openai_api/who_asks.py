@@ -62,11 +62,11 @@ class KeyFile:
         """Whose key it is. Every hash is compared, so that the time taken tells nothing."""
         self._look_again()
         presented = digest_bytes(key[: LONGEST + 1].encode("utf-8", "surrogateescape"))
-        found = None
+        owner = None
         for caller, known in self.known.keys.items():
             if hmac.compare_digest(presented, known):
-                found = caller
-        return found
+                owner = caller
+        return owner
 
     def _look_again(self) -> None:
         now = self.clock()
@@ -97,9 +97,9 @@ def add_key(path: Path, caller: str) -> str:
         raise InputError(f"{caller!r} is no name: letters, digits and . _ - only, at most 64")
     key = f"inc-{secrets.token_urlsafe(32)}"
     known = read_keys(path) if path.exists() else None
-    own = {caller: digest_bytes(key.encode())}
+    new = {caller: digest_bytes(key.encode())}
     kept = CallerKeys(
-        keys={**known.keys, **own} if known else own,
+        keys={**known.keys, **new} if known else new,
         operators=known.operators if known else (),
     )
     # Nobody finds 256 random bits from their hash, so that the file need not be private.

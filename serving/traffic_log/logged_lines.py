@@ -87,7 +87,7 @@ def in_texts(messages: tuple[Message, ...]) -> Any:
     """A prompt as logs of other tools have it: its calls and results in words."""
     if not of_tools(messages, None):
         return messages
-    return prompt_of([one.model_dump(exclude_none=True) for one in messages])
+    return prompt_of([message.model_dump(exclude_none=True) for message in messages])
 
 
 def feedback_line(given: FeedbackGiven, *, redacts: bool) -> LoggedLine:

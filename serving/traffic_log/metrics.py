@@ -139,35 +139,35 @@ class Metrics:
     """One gateway's numbers. Labels hold callers and versions only, never what a request says."""
 
     def __init__(self, family: str, table: RouteTable) -> None:
-        self.registry = own = CollectorRegistry()
+        self.registry = registry = CollectorRegistry()
         self.requests = Counter(
             "incumbent_requests",
             "Requests that have ended.",
             ["caller", "model", "status"],
-            registry=own,
+            registry=registry,
         )
         self.seconds = Histogram(
             "incumbent_request_seconds",
             "From a request to its end.",
             ["model"],
-            registry=own,
+            registry=registry,
             buckets=SECONDS,
         )
         self.first_token = Histogram(
             "incumbent_first_token_seconds",
             "To a stream's first token.",
             ["model"],
-            registry=own,
+            registry=registry,
             buckets=SECONDS,
         )
         self.tokens = Counter(
-            "incumbent_tokens", "Of prompts and answers.", ["model", "kind"], registry=own
+            "incumbent_tokens", "Of prompts and answers.", ["model", "kind"], registry=registry
         )
         self.retries = Counter(
-            "incumbent_retries", "Requests that a further replica got.", registry=own
+            "incumbent_retries", "Requests that a further replica got.", registry=registry
         )
         self.observer_errors = Counter(
-            "incumbent_observer_errors", "Faults of what hears of answers.", registry=own
+            "incumbent_observer_errors", "Faults of what hears of answers.", registry=registry
         )
         self.registry.register(RouteCollector(family, table))
 
@@ -276,7 +276,7 @@ class Traces:
 
 
 def attributes_of(served: Served) -> dict[str, str | int | tuple[str, ...]]:
-    found: dict[str, str | int | tuple[str, ...] | None] = {
+    attributes: dict[str, str | int | tuple[str, ...] | None] = {
         "gen_ai.provider.name": "incumbent",
         "gen_ai.request.model": served.asked[:200],
         "gen_ai.response.model": served.name,
@@ -293,4 +293,4 @@ def attributes_of(served: Served) -> dict[str, str | int | tuple[str, ...]]:
         "incumbent.version": served.version,
         "incumbent.arm": served.arm,
     }
-    return {name: value for name, value in found.items() if value not in (None, "")}
+    return {name: value for name, value in attributes.items() if value not in (None, "")}

@@ -70,7 +70,7 @@ class Spool:
         if kind not in self.chunks:
             self.chunks[kind] = self.new_chunk(*kind, now)
         chunk = self.chunks[kind]
-        data = b"".join(one.line for one in lines)
+        data = b"".join(line.line for line in lines)
         append_bytes(chunk.path, data)
         chunk.rows += len(lines)
         chunk.size += len(data)
@@ -79,14 +79,14 @@ class Spool:
         """Close the chunks that were opened by a moment, and full ones; returns how many. One that
         cannot be closed is left to the next start; then raises OSError.
         """
-        due = [key for key, one in self.chunks.items() if one.full or one.opened <= opened_by]
+        due = [key for key, chunk in self.chunks.items() if chunk.full or chunk.opened <= opened_by]
         for key in due:
             finish(self.chunks.pop(key).path)
         return len(due)
 
     def next_due(self) -> float | None:
         """When the oldest open chunk was opened."""
-        return min((one.opened for one in self.chunks.values()), default=None)
+        return min((chunk.opened for chunk in self.chunks.values()), default=None)
 
     def take_over(self) -> int:
         """Take over what killed gateways left; returns the torn lines that were dropped."""
@@ -100,14 +100,14 @@ class Spool:
 
     def closed(self) -> list[tuple[Path, str]]:
         """The chunks that wait to be stored, and the names that they get, oldest first."""
-        found = [(path, folder) for folder in list(self.locks) for path in folder.rglob("*.jsonl")]
-        waiting = [one for one in found if not one[0].name.startswith(".")]
+        pairs = [(path, folder) for folder in list(self.locks) for path in folder.rglob("*.jsonl")]
+        waiting = [pair for pair in pairs if not pair[0].name.startswith(".")]
         return sorted((path, path.relative_to(folder).as_posix()) for path, folder in waiting)
 
     def size(self) -> int:
         """Bytes that wait, of all gateways on this machine; one may just take its folder away."""
-        found = (Path(folder, name) for folder, _, names in os.walk(self.root) for name in names)
-        return sum(size_of(path) for path in found if path.suffix == ".jsonl")
+        paths = (Path(folder, name) for folder, _, names in os.walk(self.root) for name in names)
+        return sum(size_of(path) for path in paths if path.suffix == ".jsonl")
 
     def release(self) -> None:
         """Let the folders go, and delete those that nothing waits in."""

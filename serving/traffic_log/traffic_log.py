@@ -87,8 +87,8 @@ class TrafficLog:
     def here(cls, clock: Clock = utc_now) -> Self:
         """The log as params.yaml of the current folder has it."""
         traffic = load(TrafficParams)
-        own = load(ServingParams).traffic
-        return cls(traffic.folder, own, redact=traffic.redact, clock=clock)
+        params = load(ServingParams).traffic
+        return cls(traffic.folder, params, redact=traffic.redact, clock=clock)
 
     @property
     def dropped(self) -> int:
@@ -165,14 +165,14 @@ class TrafficLog:
 
     def take(self) -> list[Wanted]:
         """What waits; an empty list when it is time to look at the chunks."""
-        found: list[Wanted] = []
+        batch: list[Wanted] = []
         try:
-            found.append(self.queue.get(timeout=self.until_due()))
-            while len(found) < AT_ONCE:
-                found.append(self.queue.get_nowait())
+            batch.append(self.queue.get(timeout=self.until_due()))
+            while len(batch) < AT_ONCE:
+                batch.append(self.queue.get_nowait())
         except Empty:
             pass
-        return found
+        return batch
 
     def until_due(self) -> float | None:
         """Seconds until a chunk is to be closed; None: as long as nothing comes."""
@@ -182,12 +182,14 @@ class TrafficLog:
         return max(0.0, opened + self.params.seconds - self.ticks())
 
     def write(self, wanted: Sequence[Wanted]) -> None:
-        flushes = [one for one in wanted if isinstance(one, Event)]
-        lines = [line for one in wanted if not isinstance(one, Event) and (line := self.line(one))]
+        flushes = [item for item in wanted if isinstance(item, Event)]
+        lines = [
+            line for item in wanted if not isinstance(item, Event) and (line := self.line(item))
+        ]
         lines.sort(key=kind_of)  # stable: rows of a chunk stay in their order
         for _, of_chunk in groupby(lines, key=kind_of):
             self.spool_lines(list(of_chunk))
-        self.hold(-sum(length_of(one) for one in wanted if not isinstance(one, Event)))
+        self.hold(-sum(length_of(item) for item in wanted if not isinstance(item, Event)))
         now = self.ticks()
         self.close_chunks(now if flushes else now - self.params.seconds)
         for done in flushes:
@@ -232,7 +234,7 @@ class TrafficLog:
 def length_of(wanted: Exchange | FeedbackGiven) -> int:
     if isinstance(wanted, FeedbackGiven):
         return len(wanted.correction or "")
-    passages = sum(len(one.text) for one in wanted.evidence or ())
+    passages = sum(len(passage.text) for passage in wanted.evidence or ())
     tools = len(as_json(wanted.tools)) if wanted.tools else 0
     calls = (call for message in wanted.messages for call in message.tool_calls or ())
     told = tools + sum(len(call.function.arguments) for call in calls) + passages

@@ -88,9 +88,9 @@ class TrainingBook(Record):
         if self.processes == 1:
             return ""
         times = self.processes - 1
-        said = f"interrupted {times} time{'s' if times > 1 else ''}, {self.resumed} resumed"
+        stops = f"interrupted {times} time{'s' if times > 1 else ''}, {self.resumed} resumed"
         lost = f", {self.lost_steps} steps taken again" if self.lost_steps else ""
-        return f"; {said}{lost}"
+        return f"; {stops}{lost}"
 
 
 def book_of(recipe: Digest) -> Path:
@@ -131,8 +131,8 @@ def recipes_of(recipe: Recipe) -> Iterator[Recipe]:
 def books_of(recipe: Digest) -> tuple[TrainingBook, ...]:
     """The books of all steps that made an adapter, in order, as far as they were trained here."""
     last = read_book(recipe)
-    found = (read_book(one) for one in (last.earlier if last else ()))
-    return (*(book for book in found if book), *([last] if last else ()))
+    books = (read_book(earlier) for earlier in (last.earlier if last else ()))
+    return (*(book for book in books if book), *([last] if last else ()))
 
 
 # --- energy ---------------------------------------------------------------------------------------
@@ -221,8 +221,8 @@ class Counters:
 
     def values(self) -> dict[Path, int]:
         """Microjoules; root alone may read them on many machines."""
-        found = {file: number_in(file) for file in self.ends}
-        return {file: value for file, value in found.items() if value is not None}
+        readings = {file: number_in(file) for file in self.ends}
+        return {file: value for file, value in readings.items() if value is not None}
 
     def tick(self) -> None:
         now = self.values()

@@ -86,9 +86,9 @@ class EndAsked:
             before(number, frame)
         self.number = number
         name = signal.Signals(number).name
-        said = f"{name}: a checkpoint comes after this step; again, to end at once\n"
+        notice = f"{name}: a checkpoint comes after this step; again, to end at once\n"
         if is_first():
-            os.write(STDERR, said.encode())  # print would fail where it came amid another print
+            os.write(STDERR, notice.encode())  # print would fail where it came amid another print
 
     def end(self) -> None:
         """End as the signal would have. Raises KeyboardInterrupt."""
@@ -219,9 +219,9 @@ class KeptRun:
             print(f"warning: {warning}", file=sys.stderr, flush=True)
         if is_sharded():
             print(f"warning: {NOT_KEPT}", file=sys.stderr, flush=True)
-        found = trainer.callback_handler.callbacks
+        callbacks = trainer.callback_handler.callbacks
         state = TrainingState(
-            trainer, {type(one).__name__: one for one in found if hasattr(one, "remembered")}
+            trainer, {type(c).__name__: c for c in callbacks if hasattr(c, "remembered")}
         )
         newest = self.opened(state)
         self.book.enter(estimated_seconds=estimate.seconds)
@@ -290,9 +290,9 @@ class KeptRun:
 
     def newest_checkpoint(self) -> Path | None:
         """The same one for all processes: the first chooses."""
-        found = self.checkpoints.newest_valid() if is_first() else None
+        newest = self.checkpoints.newest_valid() if is_first() else None
         step = agreed(self.checkpoints.newest)
-        return found if is_first() or step is None else self.checkpoints.of_step(step)
+        return newest if is_first() or step is None else self.checkpoints.of_step(step)
 
     def loop(self, trainer: Trainer, newest: Path | None) -> None:
         try:

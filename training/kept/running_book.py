@@ -50,12 +50,12 @@ class RunningBook:
         self.entered = self.began
         self.loop_began: float | None = None
         self.loop_seconds = 0.0
-        *earlier, own = (one.digest for one in recipes_of(recipe))
-        found = self.readable(own)
-        if found and not found.finished:
-            self.before = found.model_copy(update={"processes": found.processes + 1})
+        *earlier, digest = (step_recipe.digest for step_recipe in recipes_of(recipe))
+        book = self.readable(digest)
+        if book and not book.finished:
+            self.before = book.model_copy(update={"processes": book.processes + 1})
         else:
-            self.before = TrainingBook(step=step, recipe=own, earlier=tuple(earlier))
+            self.before = TrainingBook(step=step, recipe=digest, earlier=tuple(earlier))
         self.book = self.before
         self.unwritten = False  # and that is said once
 
@@ -135,8 +135,8 @@ class RunningBook:
     @property
     def earlier_minutes(self) -> float:
         """Minutes of the steps before this one, as far as they were trained here."""
-        found = (self.readable(recipe) for recipe in self.before.earlier)
-        return sum(book.minutes for book in found if book)
+        books = (self.readable(recipe) for recipe in self.before.earlier)
+        return sum(book.minutes for book in books if book)
 
 
 def peak_bytes() -> int:

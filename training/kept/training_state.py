@@ -47,17 +47,17 @@ class TrainingState:
         state |= {
             "epoch_began": self.epoch_began,
             "random": random_state(),
-            "more": {name: one.remembered() for name, one in self.more.items()},
+            "more": {name: callback.remembered() for name, callback in self.more.items()},
         }
         write_state(state, folder)
 
     def parts(self) -> dict[str, Any]:
         """What has a state of its own beside the weights."""
         trainer = self.trainer
-        found = {"optimizer": trainer.optimizer, "lr_scheduler": trainer.lr_scheduler}
+        parts = {"optimizer": trainer.optimizer, "lr_scheduler": trainer.lr_scheduler}
         if scaler := getattr(trainer.accelerator, "scaler", None):  # of float16
-            found["scaler"] = scaler
-        return found
+            parts["scaler"] = scaler
+        return parts
 
     def open(self, folder: Path) -> None:
         """Read what is to be put back, once the Trainer comes to it."""
@@ -67,8 +67,8 @@ class TrainingState:
         if self.read:
             for name, part in self.parts().items():
                 part.load_state_dict(self.read[name])
-            for name, one in self.more.items():
-                one.remember(self.read["more"][name])
+            for name, callback in self.more.items():
+                callback.remember(self.read["more"][name])
 
     def epoch_begins(self) -> None:
         """The order of an epoch's rows is drawn right after this."""
@@ -149,7 +149,7 @@ def put_together(shape: Any, tensors: dict[str, torch.Tensor]) -> Any:
         return np.array(value[1], dtype=value[0])
     if kind == "dict":
         return {key: put_together(inner, tensors) for key, inner in value}
-    inner = [put_together(one, tensors) for one in value]
+    inner = [put_together(element, tensors) for element in value]
     return tuple(inner) if kind == "tuple" else inner
 
 

@@ -97,12 +97,12 @@ def plain_linear_layers() -> Iterator[None]:
 
     transformers quantises layers of torch's own class alone, and would silently leave Falcon's.
     """
-    own = modeling_falcon.FalconLinear
+    falcon_linear = modeling_falcon.FalconLinear
     modeling_falcon.FalconLinear = torch.nn.Linear
     try:
         yield
     finally:
-        modeling_falcon.FalconLinear = own
+        modeling_falcon.FalconLinear = falcon_linear
 
 
 def refuse_missing_backend(quantization: Quantization, card: Card | None) -> None:

@@ -167,8 +167,8 @@ def go_on_from(model: PeftModel, folder: Path) -> None:
     missing = [key for key in result.missing_keys if "lora_" in key]
     if missing or result.unexpected_keys:
         layers = sorted({layer_of(key) for key in weights})
-        own = sorted({layer_of(n) for n, p in model.named_parameters() if p.requires_grad})
-        raise misfit(f"its layers are {', '.join(layers)}, the recipe's {', '.join(own)}", folder)
+        tuned = sorted({layer_of(n) for n, p in model.named_parameters() if p.requires_grad})
+        raise misfit(f"its layers are {', '.join(layers)}, the recipe's {', '.join(tuned)}", folder)
 
 
 def layer_of(key: str) -> str:
@@ -256,8 +256,8 @@ def lighter(layers: BaseLayers, params: AdapterParams, width: int, memory: int) 
     if layers.experts:
         return ""
     quantized: tuple[Quantization, ...] = ("int8", "nf4")
-    others = [AdapterParams(quantization=one, dequantize_once="auto") for one in quantized]
-    taken = {one.quantization: weights_bytes(layers, one, width) for one in others}
+    others = [AdapterParams(quantization=kind, dequantize_once="auto") for kind in quantized]
+    taken = {other.quantization: weights_bytes(layers, other, width) for other in others}
     fits = [f"{name} ({size / GIB:.1f} GiB)" for name, size in taken.items() if size <= memory]
     once = " with dequantize_once: auto" if fits and params.dequantize_once is True else ""
     return " or ".join(fits) + once

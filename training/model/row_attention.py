@@ -82,8 +82,8 @@ def varlen_attention(
     refuse_unknown(attention_mask, others)
     rows = packed_rows
     q, k, v = (
-        SpreadRows.apply(one, rows).index_select(0, rows.filled)  # type: ignore[no-untyped-call]
-        for one in (query, key, value)
+        SpreadRows.apply(tensor, rows).index_select(0, rows.filled)  # type: ignore[no-untyped-call]
+        for tensor in (query, key, value)
     )  # [m, heads, width]
     mixed = flash_attention(q, k, v, rows, scaling, sliding_window)
     laid = mixed.new_zeros(rows.paths.numel(), *mixed.shape[1:]).index_copy(0, rows.filled, mixed)
@@ -216,8 +216,8 @@ def fused_attention(
         groups = query.shape[1] // key.shape[1]
         key, value = repeat_kv(key, groups), repeat_kv(value, groups)
     q, k, v = (
-        SpreadRows.apply(one, rows).unflatten(0, (count, -1)).transpose(1, 2)  # type: ignore[no-untyped-call]
-        for one in (query, key, value)
+        SpreadRows.apply(tensor, rows).unflatten(0, (count, -1)).transpose(1, 2)  # type: ignore[no-untyped-call]
+        for tensor in (query, key, value)
     )  # [rows, heads, longest, width]
     mixed = scaled_dot_product_attention(
         q,
@@ -240,7 +240,7 @@ def flash_attention(
     window: int | None,
 ) -> Tensor:
     """flash-attn on rows one behind the other, [m, heads, width] each, through transformers."""
-    one_row = (one.unsqueeze(0) for one in (query, key, value))
+    one_row = (tensor.unsqueeze(0) for tensor in (query, key, value))
     longest = rows.paths.shape[1]
     mixed: Tensor = _flash_attention_forward(
         *one_row,

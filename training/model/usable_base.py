@@ -166,5 +166,5 @@ def read_header(file: Path) -> dict[str, dict[str, list[int]]]:
     except ValueError:
         problem = "is no safetensors file, or was cut off: fetch it again"
         raise InputError(problem, file=file, field="base.model") from None
-    found: dict[str, dict[str, list[int]]] = header
-    return found
+    tensors: dict[str, dict[str, list[int]]] = header
+    return tensors

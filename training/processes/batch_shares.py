@@ -80,5 +80,5 @@ def gathered(weights: list[torch.nn.Parameter]) -> AbstractContextManager[object
     # Imported here because it is there with ZeRO-3 alone.
     from deepspeed.zero import GatheredParameters
 
-    found: AbstractContextManager[object] = GatheredParameters(weights)
-    return found
+    context: AbstractContextManager[object] = GatheredParameters(weights)
+    return context

@@ -59,9 +59,9 @@ def summed(*own: float) -> tuple[float, ...]:
         return own
     import torch.distributed as dist
 
-    found: list[tuple[float, ...]] = [own] * world()
-    dist.all_gather_object(found, own)
-    return tuple(map(sum, zip(*found, strict=True)))
+    gathered: list[tuple[float, ...]] = [own] * world()
+    dist.all_gather_object(gathered, own)
+    return tuple(map(sum, zip(*gathered, strict=True)))
 
 
 def draw_own_dropout(seed: int, step: int) -> None:

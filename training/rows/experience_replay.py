@@ -45,7 +45,7 @@ def replayed(
         return tuple(rows)
     again = {old[number] for number in in_random_order(old, seed)[: round(share * new)]}
     left_out = set(old) - again
-    return tuple(row for row, own in zip(rows, digests, strict=True) if own not in left_out)
+    return tuple(row for row, digest in zip(rows, digests, strict=True) if digest not in left_out)
 
 
 def replayed_beside(
@@ -118,7 +118,7 @@ def texts_learnt() -> Iterator[str]:
         yield row.prompt_text
         yield from earlier_prompts(row, loss_on)
     if {"dpo", "kto"} & {*taken}:
-        yield from (one.prompt for one in read_preferences(PREFERENCE_DATA))
+        yield from (preference.prompt for preference in read_preferences(PREFERENCE_DATA))
     if "domain" in taken:
         for document in Document.read_lines(CURATED_DOCUMENTS):
             yield from sentences(document.text)
@@ -128,5 +128,5 @@ def earlier_prompts(row: Row, loss_on: LossOn) -> Iterator[str]:
     """What was asked before the earlier answers that are learnt too: all of it, and the last."""
     for place, turn in enumerate(row.prompt):
         if turn.role == "assistant" and is_learnt(turn, loss_on):
-            yield "\n".join(one.text for one in row.prompt[:place])
+            yield "\n".join(earlier.text for earlier in row.prompt[:place])
             yield question_of(row.prompt[:place])

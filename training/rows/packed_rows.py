@@ -42,9 +42,9 @@ class PackedRows:
 
     def to(self, device: torch.device | str, **how: Any) -> "PackedRows":
         """The same on a device; a trainer calls it as it would for a tensor."""
-        parts: dict[str, Any] = {one.name: getattr(self, one.name) for one in fields(self)}
+        parts: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(self)}
         tensors = {name: part for name, part in parts.items() if isinstance(part, Tensor)}
-        moved: dict[str, Any] = {name: one.to(device, **how) for name, one in tensors.items()}
+        moved: dict[str, Any] = {name: tensor.to(device, **how) for name, tensor in tensors.items()}
         return replace(self, **moved)
 
 
@@ -105,9 +105,9 @@ def held_out_of(
     a document that comes later moves one other at most. One is always left to learn.
     """
     count = min(round(share * len(documents)), len(documents) - 1)
-    chosen = {one.id for one in sorted(documents, key=lambda one: digest_json(one.text))[:count]}
-    learnt = [one for one in documents if one.id not in chosen]
-    return learnt, [one for one in documents if one.id in chosen]
+    chosen = {d.id for d in sorted(documents, key=lambda d: digest_json(d.text))[:count]}
+    learnt = [document for document in documents if document.id not in chosen]
+    return learnt, [document for document in documents if document.id in chosen]
 
 
 def document_pieces(
@@ -117,7 +117,7 @@ def document_pieces(
 
     No piece holds text of two documents: what a model reads of one says nothing about another.
     """
-    tokens = [document_tokens(one.text, tokenizer) for one in documents]
+    tokens = [document_tokens(document.text, tokenizer) for document in documents]
     return [piece for document in tokens for piece in even_pieces(document, window)]
 
 

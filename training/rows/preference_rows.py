@@ -97,8 +97,8 @@ def with_answer(one: PairExample | RatedExample, text: str) -> tuple[Turns, Turn
         if call.name and call.arguments is not None
     ]
     if calls and len(calls) == len(written):  # what cannot be read as a call stays a text
-        said = {"content": words_beside(text), "tool_calls": tuple(calls)}
-        answer = answer.model_copy(update=said)
+        fields = {"content": words_beside(text), "tool_calls": tuple(calls)}
+        answer = answer.model_copy(update=fields)
     *asked, answered = native([*one.prompt, answer])
     return asked, [answered]
 
@@ -112,10 +112,10 @@ def pair_examples(
 ) -> list[PairExample]:
     """What DPO learns from, as a base is asked: of rated answers alone, nothing."""
     return [
-        PairExample(prompt, one.chosen, one.rejected, tools)
-        for one in given
-        if isinstance(one, PreferencePair)
-        for prompt, tools in [as_shown(one, asked, template or TemplateParts())]
+        PairExample(prompt, preference.chosen, preference.rejected, tools)
+        for preference in given
+        if isinstance(preference, PreferencePair)
+        for prompt, tools in [as_shown(preference, asked, template or TemplateParts())]
     ]
 
 
@@ -145,13 +145,13 @@ def rated_examples(
     draw them. Rows with tools are none of these.
     """
     rated = dict.fromkeys(rated_apart(given, asked, template or TemplateParts()))
-    found = [one for one in rated if replace(one, good=not one.good) not in rated]
-    bad = sum(not one.good for one in found)
-    missing = max(0, bad - (len(found) - bad))
-    said = {bare(one.prompt) for one in given}
-    silent = [r for r in rows if bare(r.prompt_text) not in said and not has_tools([r])]
+    agreed = [example for example in rated if replace(example, good=not example.good) not in rated]
+    bad = sum(not example.good for example in agreed)
+    missing = max(0, bad - (len(agreed) - bad))
+    prompts = {bare(preference.prompt) for preference in given}
+    silent = [r for r in rows if bare(r.prompt_text) not in prompts and not has_tools([r])]
     drawn = sorted(silent, key=lambda row: digest_json([seed, row.texts]))[:missing]
-    return [*found, *(as_good(row, asked) for row in drawn)]
+    return [*agreed, *(as_good(row, asked) for row in drawn)]
 
 
 def as_good(row: Row, asked: Contestant) -> RatedExample:
@@ -162,13 +162,13 @@ def as_good(row: Row, asked: Contestant) -> RatedExample:
 def rated_apart(
     given: Iterable[Preference], asked: Contestant, template: TemplateParts
 ) -> Iterator[RatedExample]:
-    for one in given:
-        prompt, tools = as_shown(one, asked, template)
-        if isinstance(one, PreferencePair):
-            yield RatedExample(prompt, one.chosen, True, tools)
-            yield RatedExample(prompt, one.rejected, False, tools)
+    for preference in given:
+        prompt, tools = as_shown(preference, asked, template)
+        if isinstance(preference, PreferencePair):
+            yield RatedExample(prompt, preference.chosen, True, tools)
+            yield RatedExample(prompt, preference.rejected, False, tools)
         else:
-            yield RatedExample(prompt, one.completion, one.label, tools)
+            yield RatedExample(prompt, preference.completion, preference.label, tools)
 
 
 @dataclass(frozen=True)
@@ -183,7 +183,7 @@ def balanced(examples: Sequence[RatedExample]) -> SideWeights:
     """Weights by which both sides count alike in all: the side with more examples is weighed down
     (Ethayarajh et al. 2024, equation 8). Both sides must be there.
     """
-    good = sum(one.good for one in examples)
+    good = sum(example.good for example in examples)
     bad = len(examples) - good
     return SideWeights(min(1.0, bad / good), min(1.0, good / bad))
 
@@ -202,14 +202,14 @@ def mixed(examples: Sequence[RatedExample], batch: int, seed: int) -> list[Rated
         more = [one.turns()] if of_tools(one.prompt, one.tools) else []
         return digest_json([seed, as_turns(one.prompt), one.completion, one.good, *more])
 
-    for one in sorted(examples, key=place):
-        sides[one.good].append(one)
+    for rated in sorted(examples, key=place):
+        sides[rated.good].append(rated)
     spread = [
-        (Fraction(2 * i + 1, 2 * len(side)), one.good, one)
+        (Fraction(2 * i + 1, 2 * len(side)), example.good, example)
         for side in sides
-        for i, one in enumerate(side)
+        for i, example in enumerate(side)
     ]
-    ordered = prompts_apart([one for *_, one in sorted(spread, key=lambda p: p[:2])], batch)
+    ordered = prompts_apart([example for *_, example in sorted(spread, key=lambda p: p[:2])], batch)
     return ordered[:-1] if len(ordered) % batch == 1 else ordered
 
 
@@ -218,16 +218,16 @@ def prompts_apart(examples: Sequence[RatedExample], batch: int) -> list[RatedExa
     label that does not.
     """
     ordered = list(examples)
-    for i, own in enumerate(ordered):
-        asked_before = {one.prompt for one in ordered[i - i % batch : i]}
-        if own.prompt in asked_before:
+    for i, example in enumerate(ordered):
+        asked_before = {earlier.prompt for earlier in ordered[i - i % batch : i]}
+        if example.prompt in asked_before:
             others = (
                 j
                 for j in range(i + 1, len(ordered))
-                if ordered[j].good == own.good and ordered[j].prompt not in asked_before
+                if ordered[j].good == example.good and ordered[j].prompt not in asked_before
             )
             if (j := next(others, None)) is not None:
-                ordered[i], ordered[j] = ordered[j], own
+                ordered[i], ordered[j] = ordered[j], example
     return ordered
 
 
@@ -235,8 +235,8 @@ def fitting(examples: Sequence[Any], tokenizer: Any, window: int | None) -> list
     """Those that the model can read to the end, prompt and longest answer together. Raises
     InputError for one that the base's chat template does not show whole.
     """
-    sizes = [longest(one, tokenizer) for one in examples]
-    return [one for one, size in zip(examples, sizes, strict=True) if not window or size <= window]
+    sizes = [longest(example, tokenizer) for example in examples]
+    return [e for e, size in zip(examples, sizes, strict=True) if not window or size <= window]
 
 
 def longest(one: PairExample | RatedExample, tokenizer: Any) -> int:

@@ -109,8 +109,8 @@ def smallest_of_all(trainer: Trainer, size: int) -> int:
     """What fits on each of the cards that train together."""
     if trainer.accelerator.num_processes == 1:
         return size
-    own = torch.tensor([size], device=trainer.args.device)
-    return int(trainer.accelerator.gather(own).min())
+    fitting = torch.tensor([size], device=trainer.args.device)
+    return int(trainer.accelerator.gather(fitting).min())
 
 
 def forget(trainer: Trainer) -> None:

@@ -113,9 +113,9 @@ def teacher_model(
     folder = pinned_folder(teacher.base, "base")
     plain = ground.adapter.model_copy(update={"quantization": "none", "kernels": "plain"})
     base = load_base(folder, plain, ground.numerics)
-    own = AutoTokenizer.from_pretrained(folder)
+    teacher_tokenizer = AutoTokenizer.from_pretrained(folder)
     sizes = {len_of(base), len_of(student)}
-    if len(sizes) > 1 or own.get_vocab() != tokenizer.get_vocab():
+    if len(sizes) > 1 or teacher_tokenizer.get_vocab() != tokenizer.get_vocab():
         raise setting_error(
             f"the teacher stands on {teacher.base}, whose tokens are not those of "
             f"{ground.base.base}: choose a teacher with the same tokenizer, or let it write rows "

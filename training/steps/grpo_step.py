@@ -121,7 +121,7 @@ def grpo_trainer(
         temperature=params.temperature,
         beta=params.beta,
         max_completion_length=params.max_new_tokens,
-        reward_weights=[one.weight for one in rewards],
+        reward_weights=[reward.weight for reward in rewards],
         # An answer's probability is to be that by which it was drawn. Each is learnt from once, so
         # that ratio is 1, and is never clipped.
         disable_dropout=True,
@@ -129,7 +129,7 @@ def grpo_trainer(
     return GroupTrainer(
         draw,
         model=model,
-        reward_funcs=[reward_function(one, rows) for one in rewards],
+        reward_funcs=[reward_function(reward, rows) for reward in rewards],
         args=one_device(config),
         train_dataset=Dataset.from_list(prompts),
         processing_class=tokenizer,

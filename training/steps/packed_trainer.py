@@ -46,7 +46,7 @@ def packed_trainer(
     tokens learnt in it, whether they are packed or padded. Where the model cannot take packed rows
     it trains on padded ones, and a line says why. Raises InputError where nothing is to be learnt.
     """
-    taught = [one for one in examples if any(one.learnt[1:])]
+    taught = [example for example in examples if any(example.learnt[1:])]
     if not taught:
         raise InputError("there is nothing to learn: no row or document has a token to learn")
     args.max_length = None  # nothing is cut off: stage `curate` saw to the lengths
@@ -91,7 +91,7 @@ class PackedTrainer(SharedBatches, SFTTrainer):
             or [{**examples[0], "labels": [IGNORED] * len(examples[0]["labels"])}]
         )
         if PACKED in batch:  # the Trainer itself adds up what all processes read
-            read = sum(len(one["input_ids"]) for one in examples)
+            read = sum(len(example["input_ids"]) for example in examples)
             batch[PACKED] = replace(batch[PACKED], tokens=read)
         return batch
 
@@ -219,7 +219,7 @@ def loss_of(trainer: PackedTrainer, rows: Sequence[RowTokens], *, packs: bool) -
 
 def dataset_of(examples: Sequence[RowTokens]) -> Dataset:
     """The examples in TRL's columns."""
-    ids, labels = [one.ids for one in examples], [one.labels for one in examples]
+    ids, labels = [example.ids for example in examples], [example.labels for example in examples]
     return Dataset.from_dict({"input_ids": ids, "labels": labels})
 
 

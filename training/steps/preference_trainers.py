@@ -70,7 +70,7 @@ def kto_trainer(
     Raises InputError where one side is empty.
     """
     rated = readable(examples, model, tokenizer)
-    if len({one.good for one in rated}) < 2:
+    if len({example.good for example in rated}) < 2:
         raise InputError(ONE_SIDE, file=PREFERENCE_DATA)
     rated = mixed(rated, params.batch_size, adapter.seed)
     weights = balanced(rated)
@@ -99,7 +99,7 @@ ONE_SIDE = (
 
 
 def about_tools(given: Sequence[Preference]) -> bool:
-    return any(of_tools(one.messages or (), one.tools) for one in given)
+    return any(of_tools(preference.messages or (), preference.tools) for preference in given)
 
 
 def readable(examples: Sequence[Any], model: PeftModel, tokenizer: Any) -> list[Any]:
@@ -135,7 +135,7 @@ def ready(
 
 def as_dataset(examples: Sequence[PairExample | RatedExample]) -> Dataset:
     """As TRL reads it. Turns are in JSON: as columns, each call would get the arguments of all."""
-    turns = [one.turns() for one in examples]
+    turns = [example.turns() for example in examples]
     kinds = {"tools": Value("string"), "label": Value("bool")}
     features = Features({name: kinds.get(name, Json()) for name in turns[0]})
     return Dataset.from_list(turns, features=features)
@@ -151,7 +151,7 @@ def gathered_dpo_data(params: DpoParams, ground: StepContext) -> StepData:
 
 def dpo_step_data(given: tuple[Preference, ...], params: DpoParams) -> StepData:
     """The data of any preferences; rated answers alone are left aside."""
-    pairs = [one for one in given if isinstance(one, PreferencePair)]
+    pairs = [preference for preference in given if isinstance(preference, PreferencePair)]
     if not pairs:
         raise InputError(NO_PAIRS, file=PREFERENCE_DATA)
 
@@ -177,7 +177,7 @@ def gathered_kto_data(params: KtoParams, ground: StepContext) -> StepData:
 def kto_step_data(
     given: tuple[Preference, ...], rows: tuple[Row, ...], params: KtoParams
 ) -> StepData:
-    if all(not isinstance(one, PreferencePair) and one.label for one in given):
+    if all(not isinstance(preference, PreferencePair) and preference.label for preference in given):
         raise InputError(ONE_SIDE, file=PREFERENCE_DATA)
 
     def trainer(model: PeftModel, tokenizer: Any, ground: StepContext) -> Trainer:

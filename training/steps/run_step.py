@@ -183,7 +183,7 @@ def loss_at_end(trainer: Trainer) -> float:
     since.
     """
     logs = [log for log in trainer.state.log_history if "eval_loss" in log]
-    kept = any(isinstance(one, KeepBest) for one in trainer.callback_handler.callbacks)
+    kept = any(isinstance(callback, KeepBest) for callback in trainer.callback_handler.callbacks)
     if kept or not logs or logs[-1]["step"] != trainer.state.global_step:
         return float(trainer.evaluate()["eval_loss"])
     return float(logs[-1]["eval_loss"])

@@ -116,17 +116,17 @@ def asked_together(asked: Sequence[ColumnProfile], texts: Sequence[ColumnProfile
     roles = [c.role for c in asked]
     if len(asked) <= 2 and len(set(roles)) == len(asked):
         return [in_order(asked, texts)]
-    found: list[Names] = []
+    choices: list[Names] = []
     for _, group in groupby(sorted(asked, key=variant), key=variant):
         alike = list(group)
         parts = [(c.role, c.says.part) for c in alike]
         whole = all(c.says.part for c in alike) or len({c.role for c in alike}) == len(alike)
         if whole and len(set(parts)) == len(parts):
-            found.append(in_order(alike, texts))
+            choices.append(in_order(alike, texts))
         else:
-            found += [(c.name,) for c in alike]
+            choices += [(c.name,) for c in alike]
     order = [c.name for c in texts]
-    return sorted(found, key=lambda names: order.index(names[0]))
+    return sorted(choices, key=lambda names: order.index(names[0]))
 
 
 def variant(column: ColumnProfile) -> Names:
@@ -166,14 +166,14 @@ def find_pair(columns: Sequence[ColumnProfile], given: NamedColumns) -> FittingC
     free = [c for c in unnamed if c not in answers]
     asked = [given.prompt] if given.prompt else asked_prompts(free)
     if not answers:
-        found = only_prompts(asked, free, columns) if asked else from_texts_alone(free, columns)
-        if found.sure:
-            return found
+        fitting = only_prompts(asked, free, columns) if asked else from_texts_alone(free, columns)
+        if fitting.sure:
+            return fitting
         # And answers that are called so, which somebody may want to have learnt as JSON.
         held = [c for c in columns if c.kind in ("lists", "objects") and c.says.role == "answer"]
         prompts = asked or text_prompts(free, joined=False)
         more = (ColumnChoice(names, c.name) for names in prompts for c in held)
-        return replace(found, choices=(*found.choices, *more))
+        return replace(fitting, choices=(*fitting.choices, *more))
     if not named and answers[0].role == "label":
         return class_pairs([] if given.prompt else free, asked, answers, columns)
     strong = all(c.role in ("answer", "assistant") for c in answers)
@@ -304,8 +304,8 @@ TRUE_OR_FALSE = frozenset({"true", "false", "0", "1", "-1", "0.0", "1.0", "-1.0"
 def answer_choices(texts: Sequence[ColumnProfile]) -> list[ColumnProfile]:
     """Answers; where there are none, summaries and the like; and else names of classes."""
     for role in ("answer", "assistant", "aside", "label"):
-        if found := [c for c in texts if c.role == role]:
-            return found
+        if answers := [c for c in texts if c.role == role]:
+            return answers
     return []
 
 

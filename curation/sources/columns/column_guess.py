@@ -73,7 +73,7 @@ def guess(tables: Sequence[Table], given: NamedColumns, *, passages: bool = Fals
     if [table.columns for table in nested] == [table.columns for table in tables]:
         return guess_plain(tables, given, passages)
     try:
-        found = guess_plain(tables, given, passages)
+        flat = guess_plain(tables, given, passages)
     except InputError:
         deeper = guess_plain(nested, given, passages)
         # A nested field has to be what an answer says, and not one of its parts.
@@ -81,9 +81,9 @@ def guess(tables: Sequence[Table], given: NamedColumns, *, passages: bool = Fals
         if given.columns or leaf in TEXTS or read_name(leaf).role in ("answer", "body"):
             return deeper
         raise
-    if given.completion is None and passes_over(tables, found.columns):
+    if given.completion is None and passes_over(tables, flat.columns):
         return guess_plain(nested, given, passages)
-    return found
+    return flat
 
 
 def tells_of_tools(table: Table) -> bool:
@@ -113,9 +113,9 @@ def with_told_tools(table: Table, tools: ToolTurns) -> Table:
         return value
 
     rows = [
-        {name: told(value, one.fields) for name, value in one.fields.items()} for one in table.rows
+        {name: told(value, row.fields) for name, value in row.fields.items()} for row in table.rows
     ]
-    lines = (one.line for one in table.rows)
+    lines = (row.line for row in table.rows)
     return replace(table, rows=tuple(map(TableRow, lines, rows)))
 
 
@@ -140,7 +140,7 @@ def guess_plain(tables: Sequence[Table], given: NamedColumns, passages: bool) ->
     names = [name for table in tables if is_delimited(table) for name in table.columns]
     likely = [name for name in names if is_sentence(name) and (asks(name) or name.endswith("."))]
     shown = [f'the first line is taken for names, such as "{one_line(n)[:SHOWN]}"' for n in likely]
-    notes = [f"{one}; if it is a record, {LINE}" for one in shown[:1]]
+    notes = [f"{note}; if it is a record, {LINE}" for note in shown[:1]]
     answers = (c for c in columns if c.name == reading.columns.completion)
     others = [column_note(c, reading) for c in columns if c.name != reading.columns.completion]
     notes += [*chain.from_iterable(map(answer_notes, answers)), *filter(None, others)]
@@ -169,11 +169,11 @@ def with_evidence(
     role = {c.name: c.role for c in columns}
     answers = [given.completion] if given.completion else [c for c in role if role[c] == "answer"]
     free = [c for c in role if role[c] == "context" and c not in given.columns]
-    found = [c for c in free for answer in answers if holds_answers(tables, c, answer)]
-    if len(set(found)) != 1 or "question" not in role.values():
+    evidence = [c for c in free for answer in answers if holds_answers(tables, c, answer)]
+    if len(set(evidence)) != 1 or "question" not in role.values():
         return given
     says = [c for c in role if plain_name(c) in CONTRARY | {"answerable"}]
-    return replace(given, evidence=(found[0],), answerable=next(iter(says), None))
+    return replace(given, evidence=(evidence[0],), answerable=next(iter(says), None))
 
 
 def holds_answers(tables: Sequence[Table], context: str, answer: str) -> bool:
@@ -187,10 +187,10 @@ def holds_answers(tables: Sequence[Table], context: str, answer: str) -> bool:
 
 def by_own_names(tables: Sequence[Table], given: NamedColumns) -> NamedColumns:
     """What was named, by the names of the first table. Raises InputError where a table lacks it."""
-    own: dict[str, str] = {}
+    names: dict[str, str] = {}
     for name in given.columns:
-        own[name], *_ = [find_column(table, name) for table in tables]
-    return replace(given, **renamed(given, own.__getitem__))
+        names[name], *_ = [find_column(table, name) for table in tables]
+    return replace(given, **renamed(given, names.__getitem__))
 
 
 def choose(
@@ -200,11 +200,11 @@ def choose(
 ) -> ColumnChoice:
     """The one choice. Raises InputError where there is none, or more than one."""
     refuse_unreadable(tables, columns, given)
-    found = find_rows(columns, given)
-    if found.sure:
-        return found.sure
+    fitting = find_rows(columns, given)
+    if fitting.sure:
+        return fitting.sure
     refuse_lacking(tables, given)
-    raise has_to_choose(found, columns, tables[0].path)
+    raise has_to_choose(fitting, columns, tables[0].path)
 
 
 def refuse_unreadable(
@@ -271,8 +271,8 @@ def constant_texts(
     """Texts that stand in all rows, as settings, and what their columns are taken for."""
     texts: dict[str, Any] = {"system": given.system, "instruction": given.instruction}
     words: dict[str, Taken] = {}
-    found = [c for c in columns if is_constant_text(c) and c.name not in choice.names]
-    for column in sorted(found, key=lambda c: c.role != "system"):
+    constant = [c for c in columns if is_constant_text(c) and c.name not in choice.names]
+    for column in sorted(constant, key=lambda c: c.role != "system"):
         free = [name for name, text in texts.items() if text is None]
         words[column.name] = Taken(None, "one text in all rows, and there is one already")
         if free:
@@ -285,14 +285,14 @@ def taken_columns(
     tables: Sequence[Table], columns: Sequence[ColumnProfile], reading: ColumnReading
 ) -> dict[str, Taken]:
     """Every column of every table, with what becomes of it; those that all have come first."""
-    found = {c.name: taken_for(c, reading) for c in columns}
-    shared = {plain_name(name) for name in found}
+    taken = {c.name: taken_for(c, reading) for c in columns}
+    shared = {plain_name(name) for name in taken}
     for table in tables:
         for name in table.columns:
             lacking = [t for t in tables if plain_name(name) not in map(plain_name, t.columns)]
             if lacking and plain_name(name) not in shared:
-                found[name] = Taken(None, one_line(f"{lacking[0].path.name} lacks it"))
-    return found
+                taken[name] = Taken(None, one_line(f"{lacking[0].path.name} lacks it"))
+    return taken
 
 
 # --- header line ----------------------------------------------------------------------------------

@@ -106,17 +106,17 @@ def read_names(names: Iterable[str]) -> dict[str, NameSays]:
 @cache
 def read_name(name: str) -> NameSays:
     words = [word for part in parts_of(name) for word in known_words(part)]
-    said = [(word, None if word in SAYS_WHICH else role_of_word(word)) for word in words]
-    if "answer" in [role for _, role in said]:  # of people, beside those of a model
-        said = [(word, None if word == "human" else role) for word, role in said]
-    told = [role for _, role in said if role]
+    word_roles = [(word, None if word in SAYS_WHICH else role_of_word(word)) for word in words]
+    if "answer" in [role for _, role in word_roles]:  # of people, beside those of a model
+        word_roles = [(word, None if word == "human" else role) for word, role in word_roles]
+    told = [role for _, role in word_roles if role]
     first = any(word in OF for word in words)
     texts = [role for role in told if role not in NO_TEXT]
     return NameSays(
         role=head_role(told, first=first),
         text_role=head_role(texts, first=first),
         roles=frozenset(told),
-        variant=tuple(w for w, role in said if not role and w not in OF | SILENT),
+        variant=tuple(w for w, role in word_roles if not role and w not in OF | SILENT),
         part=next((role for role in ("title", "body") if role in texts), None),
     )
 

@@ -217,8 +217,8 @@ def profiles(tables: Sequence[Table]) -> tuple[ColumnProfile, ...]:
     shared = set.intersection(*({plain_name(c) for c in table.columns} for table in tables))
     names = [name for name in tables[0].columns if plain_name(name) in shared]
     says = read_names(names)
-    found = [profile(name, says[name], values_of(tables, name)) for name in names]
-    return tuple(replace(one, plain=plain_column(one, found)) for one in found)
+    columns = [profile(name, says[name], values_of(tables, name)) for name in names]
+    return tuple(replace(column, plain=plain_column(column, columns)) for column in columns)
 
 
 def plain_column(column: ColumnProfile, others: Sequence[ColumnProfile]) -> str | None:
@@ -231,7 +231,7 @@ def plain_column(column: ColumnProfile, others: Sequence[ColumnProfile]) -> str 
         if other is column:
             continue
         both = [(set(words(plain[at])), set(words(other.texts[at]))) for at in places]
-        same = [len(own & its) >= NEARLY * len(own | its) for own, its in both]
+        same = [len(bare & its) >= NEARLY * len(bare | its) for bare, its in both]
         if sum(same) >= MOSTLY * len(same):
             return other.name
     return None
@@ -240,7 +240,7 @@ def plain_column(column: ColumnProfile, others: Sequence[ColumnProfile]) -> str 
 def values_of(tables: Sequence[Table], name: str) -> list[Any]:
     """The values of a column in all rows, under whichever name a table has it."""
     owns = [(table, own_name(table.columns, name)) for table in tables]
-    return [row.fields.get(own) for table, own in owns for row in table.rows]
+    return [row.fields.get(column) for table, column in owns for row in table.rows]
 
 
 def own_name(columns: Sequence[str], name: str) -> str:

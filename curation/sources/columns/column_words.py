@@ -87,12 +87,12 @@ def reason(column: ColumnProfile, used: str, given: NamedColumns) -> str:
         return f"{column.distinct:,} values; rows of one stay together"
     if used == "messages":
         return "conversations"
-    said = ["its name"] if says(column, used) else []
+    clues = ["its name"] if says(column, used) else []
     if used == "prompt" and column.questions >= 0.5:
-        said.append("its questions")
+        clues.append("its questions")
     if used == "completion" and column.role == "label":
         return f"one of {column.distinct} classes"
-    return f"by {' and '.join(said) or 'its texts'}"
+    return f"by {' and '.join(clues) or 'its texts'}"
 
 
 def says(column: ColumnProfile, used: str) -> bool:

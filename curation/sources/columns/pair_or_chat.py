@@ -20,8 +20,8 @@ def find_rows(columns: Sequence[ColumnProfile], given: NamedColumns) -> FittingC
     if given.messages is not None:
         return FittingColumns((ColumnChoice(messages=given.messages),))
     free = [c for c in columns if not (c.plain or is_constant_text(c))]
-    own = [c for c in columns if c.name in given.columns or c in free]
-    pair = find_pair(own, given)
+    usable = [c for c in columns if c.name in given.columns or c in free]
+    pair = find_pair(usable, given)
     if given.prompt or given.completion:
         return pair
     # The columns that hold conversations; the one that is called so goes before others.
@@ -32,7 +32,7 @@ def find_rows(columns: Sequence[ColumnProfile], given: NamedColumns) -> FittingC
     chat = FittingColumns(
         tuple(ColumnChoice(messages=c.name) for c in (named if len(named) == 1 else chats))
     )
-    better = find_preferences(own, given)
+    better = find_preferences(usable, given)
     called = chat.sure is not None and chat.sure.messages in {c.name for c in named}
     if better.unsure and not called:
         return FittingColumns((*better.choices, *pair.choices, *chat.choices), better.unsure)
@@ -40,7 +40,7 @@ def find_rows(columns: Sequence[ColumnProfile], given: NamedColumns) -> FittingC
     if chat.choices and pair.sure and pair.sure.completion not in classes:
         by_name = {c.name: c for c in columns}
         answer = by_name[pair.sure.completion or ""]
-        if all(repeats(by_name[one.messages or ""], answer) for one in chat.choices):
+        if all(repeats(by_name[choice.messages or ""], answer) for choice in chat.choices):
             return pair
         why = "there are conversations beside a pair"
         return FittingColumns((*pair.choices, *chat.choices), why)

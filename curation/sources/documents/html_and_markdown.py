@@ -43,9 +43,9 @@ def declared(data: bytes) -> str | None:
     try:
         data.decode()
     except UnicodeDecodeError:
-        found = CHARSET.search(data, 0, HEAD)
-        said = found[1].decode().casefold() if found else None
-        return "windows-1252" if said in WESTERN else said
+        match = CHARSET.search(data, 0, HEAD)
+        charset = match[1].decode().casefold() if match else None
+        return "windows-1252" if charset in WESTERN else charset
     return None
 
 
@@ -57,13 +57,13 @@ def blocks_of_page(text: str) -> list[TextBlock]:
 
     page = BeautifulSoup(text, "lxml")
     title = page.title.get_text(" ", strip=True) if page.title else ""
-    found = PageText()
+    page_text = PageText()
     for node in main_text(page).descendants:
         if isinstance(node, Tag):
-            found.begin(node)
+            page_text.begin(node)
         elif isinstance(node, NavigableString) and not isinstance(node, PreformattedString):
-            found.say(node)
-    blocks = found.end()
+            page_text.say(node)
+    blocks = page_text.end()
     headed = not title or not blocks or any(block.level == 1 for block in blocks)
     return blocks if headed else [TextBlock(title, level=1), *blocks]
 
@@ -142,7 +142,7 @@ class PageText:
     def flush(self) -> None:
         """Make a block, or an item of a list, of the text that was read."""
         raw, self.parts = "".join(self.parts), []
-        above = [self.block.name, *(one.name for one in self.block.parents)] if self.block else []
+        above = [self.block.name, *(tag.name for tag in self.block.parents)] if self.block else []
         lines = (" ".join(line.split()) for line in raw.split(LINE_BREAK))
         text = "\n".join(filter(None, lines))
         if "pre" in above and text:
@@ -253,7 +253,7 @@ def markdown_blocks(path: Path, encoding: str | None) -> Iterator[TextBlock]:
     from markdown_it.tree import SyntaxTreeNode
 
     text = read_text_of(path, encoding, LARGEST_MARKDOWN)
-    front = found.end() if (found := FRONT_MATTER.match(text)) else 0
+    front = match.end() if (match := FRONT_MATTER.match(text)) else 0
     line = text.count("\n", 0, front) + 1
     for node in SyntaxTreeNode(parsed(text[front:])).children:
         for block in blocks_of(node):
@@ -326,5 +326,5 @@ def inline_text(node: "SyntaxTreeNode") -> str:
         return f"`{node.content}`"
     if node.type in ("image", "html_inline"):
         return "\n" if node.content.lower().startswith("<br") else ""
-    said = "".join(map(inline_text, node.children))
-    return said if node.type in ("link", "em", "strong") else said.strip()
+    text = "".join(map(inline_text, node.children))
+    return text if node.type in ("link", "em", "strong") else text.strip()

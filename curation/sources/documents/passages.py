@@ -87,7 +87,7 @@ def cut_place(text: str, place: int, longest: int) -> int:
     No cut is in the first half of what may stand: a part that short would teach little.
     """
     for cut in CUTS:
-        ends = [one.start() for one in cut.finditer(text, place + longest // 2, place + longest)]
+        ends = [m.start() for m in cut.finditer(text, place + longest // 2, place + longest)]
         if ends:
             return ends[-1]
     return place + longest
@@ -117,11 +117,11 @@ class PassageDraft:
 
 def open_headings(blocks: Iterable[TextBlock]) -> list[TextBlock]:
     """The headings that what comes after these blocks stands under, the highest first."""
-    found: list[TextBlock] = []
+    headings: list[TextBlock] = []
     for block in blocks:
         if block.level:
-            found = [*(one for one in found if one.level < block.level), block]
-    return found
+            headings = [*(heading for heading in headings if heading.level < block.level), block]
+    return headings
 
 
 # --- document file --------------------------------------------------------------------------------
@@ -132,12 +132,12 @@ LARGEST_TEXT = 64 * MIB
 
 def documents_of(path: Path, blocks: Iterable[TextBlock], size: PassageSize) -> Iterator[Read]:
     """A document for each passage; a record that says why where there is none."""
-    name, found = name_of(path), False
+    name, has_passage = name_of(path), False
     for passage in passages(blocks, size):
-        found = True
+        has_passage = True
         document = Document.of(passage.text, source=name)
         yield Read(Origin(file=name, line=passage.place or 1, row=document.id), document)
-    if not found:
+    if not has_passage:
         yield unread(path, NO_TEXT)
 
 
@@ -170,5 +170,5 @@ def text_blocks(text: str) -> Iterator[TextBlock]:
     lines = enumerate(text.split("\n"), start=1)
     for filled, run in groupby(lines, key=lambda numbered: bool(numbered[1].strip())):
         if filled:
-            numbers, said = zip(*run, strict=True)
-            yield TextBlock("\n".join(said), numbers[0])
+            numbers, texts = zip(*run, strict=True)
+            yield TextBlock("\n".join(texts), numbers[0])

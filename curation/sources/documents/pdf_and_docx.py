@@ -269,14 +269,14 @@ def block_of(element: "BaseOxmlElement", names: dict[str, str]) -> TextBlock:
     style, text = style_of(element, names), text_in(element).strip()
     if CONTENTS.match(style):
         return TextBlock("")
-    found = HEADING.match(style)
-    level = int(found[1]) if found else int(style.casefold() == "title")
+    match = HEADING.match(style)
+    level = int(match[1]) if match else int(style.casefold() == "title")
     return TextBlock(" ".join(text.split()) if level else text, level=level)
 
 
 def style_of(paragraph: "BaseOxmlElement", names: dict[str, str]) -> str:
-    found = paragraph.find(f"{WORD}pPr/{WORD}pStyle")
-    return "" if found is None else names.get(found.get(f"{WORD}val", ""), "")
+    style = paragraph.find(f"{WORD}pPr/{WORD}pStyle")
+    return "" if style is None else names.get(style.get(f"{WORD}val", ""), "")
 
 
 def row_text(row: "BaseOxmlElement") -> str:

@@ -80,15 +80,15 @@ def evidence_passages(path: Path) -> tuple[list[EvidencePassage], list[Origin]]:
     section or a part of one, with its headings, and each text once; and the files that gave none,
     with why. Raises InputError as read_documents does.
     """
-    found: dict[str, EvidencePassage] = {}
+    by_id: dict[str, EvidencePassage] = {}
     empty = []
     for read in read_documents(path, skip=True, size=RETRIEVED):
         if isinstance(read.made, Document):
-            one = EvidencePassage(id=read.made.id, text=read.made.text, source=read.made.source)
-            found.setdefault(one.id, one)
+            passage = EvidencePassage(id=read.made.id, text=read.made.text, source=read.made.source)
+            by_id.setdefault(passage.id, passage)
         else:
             empty.append(read.origin)
-    return list(found.values()), empty
+    return list(by_id.values()), empty
 
 
 def documents_in(path: Path) -> list[Path]:

@@ -100,8 +100,8 @@ def rated(one: TaskJudgement, good: bool | None, what: ShownTask) -> TaskJudgeme
 def places(said_of: ControlAnswer, what: ShownTask) -> list[list[str]]:
     """The answers, best first; what was chosen is before the rest, and a tie is one place."""
     if said_of.kind == "ranked":
-        found = [[what.answers[n] for n in place if n in what.answers] for place in said_of.values]
-        return [place for place in found if place]
+        ranked = [[what.answers[n] for n in place if n in what.answers] for place in said_of.values]
+        return [place for place in ranked if place]
     chosen = [name for name in said_of.flat if name in what.answers]
     rest = [name for name in what.answers if name not in chosen]
     both = [[what.answers[name] for name in names] for names in (chosen, rest)]
@@ -202,7 +202,7 @@ SENTENCE_ENDS = (".", "!", "?", "。", "！", "？")
 
 def kinds_of(everything: Sequence[ControlAnswer], fields: ExportFields) -> Mapping[Kind, Kind]:
     """What texts and lists of texts are that a control holds."""
-    texts = [said for said in everything if said.kind == "text"]
+    texts = [answer for answer in everything if answer.kind == "text"]
     several: Kind = "ranked" if fields.answers else "chosen"
     return {"text": "written" if are_written(texts, fields) else "chosen", "several": several}
 
@@ -213,15 +213,15 @@ def are_written(texts: Iterable[ControlAnswer], fields: ExportFields) -> bool:
         return False
     return any(
         len(text) > LONGEST_CHOICE or (" " in text and text.endswith(SENTENCE_ENDS))
-        for said in texts
-        for text in said.flat
+        for answer in texts
+        for text in answer.flat
     )
 
 
 def could_be_rankings(everything: Iterable[ControlAnswer], fields: ExportFields) -> bool:
     """Whether lists, which may be labels, all hold the same texts: that is what rankings do."""
-    lists = [said for said in everything if said.kind == "several"]
-    different = {frozenset(said.flat) for said in lists}
+    lists = [answer for answer in everything if answer.kind == "several"]
+    different = {frozenset(answer.flat) for answer in lists}
     is_open = not fields.answers and fields.options != "classes"
     return is_open and len(different) == 1 and len(lists[0].values) > 1
 

@@ -46,8 +46,8 @@ def judge_argilla(export: Export, fields: ExportFields) -> ExportJudgements:
     Raises InputError as judge_label_studio does.
     """
     export.refuse_csv()
-    found = [one for record in export.records for one in answers_of(record)]
-    judged = judge(found, fields, export.path)
+    answered = [task for record in export.records for task in answers_of(record)]
+    judged = judge(answered, fields, export.path)
     responses = (response for record in export.readable for response in responses_of(record))
     # Drafts may be among the answers, where the export does not tell.
     notes = [NO_STATUS] if any(response.status is None for response in responses) else []
@@ -78,8 +78,8 @@ def answers_of(record: ExportRecord) -> Iterator[AnsweredTask]:
         by_user.setdefault(response.user, []).append(response)
     if not by_user:
         yield AnsweredTask(replace(bare, why=NO_ANNOTATION))
-    for user, own in by_user.items():
-        yield answer(replace(bare, annotator=user), data_of(record.fields), own)
+    for user, responses in by_user.items():
+        yield answer(replace(bare, annotator=user), data_of(record.fields), responses)
 
 
 def answer(one: TaskJudgement, data: Fields, own: Sequence[ArgillaResponse]) -> AnsweredTask:
@@ -89,9 +89,9 @@ def answer(one: TaskJudgement, data: Fields, own: Sequence[ArgillaResponse]) -> 
         return AnsweredTask(replace(one, why=why))
     unsupported = {r.question: "spans" for r in taken if are_spans(r.value)}
     answers = [r for r in taken if r.question not in unsupported]
-    said = {r.question: found for r in answers if (found := argilla_answer(r.value))}
-    one = one if said else replace(one, why=NO_RESULT)
-    return AnsweredTask(one, data, said, unsupported=unsupported)
+    by_question = {r.question: held for r in answers if (held := argilla_answer(r.value))}
+    one = one if by_question else replace(one, why=NO_RESULT)
+    return AnsweredTask(one, data, by_question, unsupported=unsupported)
 
 
 def data_of(record: Fields) -> Fields:
@@ -109,10 +109,10 @@ def responses_of(record: Fields) -> Iterator[ArgillaResponse]:
         yield from flat_responses(record)
         return
     for question, several in record["responses"].items():  # {question: [{value, user_id}]}
-        for one in objects(several):
-            status = one.get("status")
+        for entry in objects(several):
+            status = entry.get("status")
             told = status if isinstance(status, str) else None
-            yield ArgillaResponse(question, one.get("value"), user_of(one), told)
+            yield ArgillaResponse(question, entry.get("value"), user_of(entry), told)
 
 
 def flat_responses(record: Fields) -> Iterator[ArgillaResponse]:
@@ -134,7 +134,7 @@ def list_or_none(value: object) -> list[Any]:
 
 
 def objects(value: object) -> list[Fields]:
-    return [one for one in list_or_none(value) if isinstance(one, dict)]
+    return [element for element in list_or_none(value) if isinstance(element, dict)]
 
 
 def user_of(response: Fields) -> str | None:
@@ -151,16 +151,16 @@ def argilla_answer(value: Any) -> ControlAnswer | None:
         return ControlAnswer("rated", ((f"{value:g}",),))
     if not isinstance(value, list) or not value:
         return None
-    if all(isinstance(one, str) for one in value):
-        return ControlAnswer("several", tuple((one.strip(),) for one in value))
+    if all(isinstance(label, str) for label in value):
+        return ControlAnswer("several", tuple((label.strip(),) for label in value))
     return ranking(objects(value))
 
 
 def ranking(places: Sequence[Fields]) -> ControlAnswer | None:
     """[{value, rank}], where several may have one rank."""
     by_rank: dict[int, list[str]] = {}
-    for one in places:
-        name, rank = one.get("value"), one.get("rank")
+    for place in places:
+        name, rank = place.get("value"), place.get("rank")
         if isinstance(name, str) and type(rank) is int:
             by_rank.setdefault(rank, []).append(name)
     return (

@@ -61,12 +61,12 @@ def judgements_of(
     reading: ExportReading, everything: Sequence[AnsweredTask]
 ) -> Iterator[TaskJudgement]:
     for answered in everything:
-        own = answered.said.get(reading.control)
+        held = answered.said.get(reading.control)
         if answered.one.why:
             yield answered.one
         else:
-            said = with_known_kind(own, reading.kinds) if own else None
-            yield judgement(answered, said, reading.fields, reading.words)
+            answer = with_known_kind(held, reading.kinds) if held else None
+            yield judgement(answered, answer, reading.fields, reading.words)
 
 
 def judgement(
@@ -110,8 +110,8 @@ def newest(everything: Sequence[tuple[Key | None, object, AnsweredTask]]) -> lis
         if key is None:
             continue
         rival = best.setdefault(key, place)
-        one, other = moment(at), moment(everything[rival][1])
-        if not (one is not None and other is not None and one < other):
+        time, other = moment(at), moment(everything[rival][1])
+        if not (time is not None and other is not None and time < other):
             best[key] = place
     kept = set(best.values())
     return [
@@ -175,18 +175,18 @@ class TaskAgreement:
     @property
     def lines(self) -> list[str]:
         """The lines for the screen; none where no two people judged one task."""
-        found = []
+        lines = []
         if self.tasks:
             alpha = "" if self.alpha is None else f" (Krippendorff's alpha {self.alpha:.2f})"
-            found.append(
+            lines.append(
                 f"{counted(self.tasks, 'task')} judged by several people: "
                 f"{self.agreed:,} alike, {len(self.conflicts):,} not{alpha}"
             )
         if self.written:
-            found.append(f"{counted(self.written, 'task')} with answers that several people wrote")
+            lines.append(f"{counted(self.written, 'task')} with answers that several people wrote")
         if self.ties:
-            found.append(f"{counted(self.ties, 'tie')}, without a pair")
-        return found
+            lines.append(f"{counted(self.ties, 'tie')}, without a pair")
+        return lines
 
 
 def agreement(judgements: Iterable[TaskJudgement]) -> TaskAgreement:
@@ -195,17 +195,17 @@ def agreement(judgements: Iterable[TaskJudgement]) -> TaskAgreement:
     Pure. A person who judged one task twice is one person, of whom the last word counts.
     """
     everything = list(judgements)
-    counting = [one for one in everything if one.asked and one.verdict]
-    tasks = shared_tasks(one for one in counting if not one.written)
-    conflicts = [conflict_of(own) for own in tasks if len({one.verdict for one in own}) > 1]
+    counting = [vote for vote in everything if vote.asked and vote.verdict]
+    tasks = shared_tasks(vote for vote in counting if not vote.written)
+    conflicts = [conflict_of(votes) for votes in tasks if len({vote.verdict for vote in votes}) > 1]
     return TaskAgreement(
         agreed=len(tasks) - len(conflicts),
         conflicts=tuple(conflicts),
         alpha=krippendorff_alpha(
-            [[one.category or one.verdict or "" for one in own] for own in tasks]
+            [[vote.category or vote.verdict or "" for vote in votes] for votes in tasks]
         ),
-        written=len(shared_tasks(one for one in counting if one.written)),
-        ties=sum(one.why == TIE for one in everything),
+        written=len(shared_tasks(vote for vote in counting if vote.written)),
+        ties=sum(vote.why == TIE for vote in everything),
     )
 
 
@@ -215,20 +215,20 @@ def shared_tasks(judgements: Iterable[TaskJudgement]) -> list[list[TaskJudgement
     Whoever is not named is somebody else each time.
     """
     tasks: dict[str, dict[str, TaskJudgement]] = {}
-    for number, one in enumerate(judgements):
-        if one.asked:
-            tasks.setdefault(one.asked, {})[one.annotator or f"{NOBODY} {number}"] = one
-    return [list(own.values()) for own in tasks.values() if len(own) > 1]
+    for number, vote in enumerate(judgements):
+        if vote.asked:
+            tasks.setdefault(vote.asked, {})[vote.annotator or f"{NOBODY} {number}"] = vote
+    return [list(by_person.values()) for by_person in tasks.values() if len(by_person) > 1]
 
 
 def conflict_of(own: Sequence[TaskJudgement]) -> Conflict:
     first = own[0]
     opinions = (
         Opinion(
-            annotator=one.annotator or NOBODY, verdict=one.verdict, file=one.file, line=one.line
+            annotator=vote.annotator or NOBODY, verdict=vote.verdict, file=vote.file, line=vote.line
         )
-        for one in own
-        if one.verdict
+        for vote in own
+        if vote.verdict
     )
     name = first.task or f"{first.file}:{first.line}"
     return Conflict(task=name, opinions=tuple(opinions))

@@ -76,19 +76,19 @@ class ExportReading:
 def of_control(reading: ExportReading, own: Sequence[AnsweredTask], path: Path) -> ExportReading:
     """What the fields are, by what people said with the control. Raises InputError."""
     tasks = [answered.task for answered in own]
-    said = [answered.said[reading.control] for answered in own]
-    reading = with_fields_as_choices(reading, said, tasks)
-    kinds = kinds_of(said, reading.fields)
+    answers = [answered.said[reading.control] for answered in own]
+    reading = with_fields_as_choices(reading, answers, tasks)
+    kinds = kinds_of(answers, reading.fields)
     reading = replace(reading, kinds=kinds)
-    if could_be_rankings(said, reading.fields):
+    if could_be_rankings(answers, reading.fields):
         reading = asked_for_answers(
             replace(reading, may_be_classes=True),
             tasks,
-            said,
+            answers,
             "name --answer NAME=FIELD for each of {} if people ranked them, or --options classes "
             "if they chose them",
         )
-    told_apart = [with_known_kind(one, kinds) for one in said]
+    told_apart = [with_known_kind(answer, kinds) for answer in answers]
     has_answers = any(answered.answers for answered in own)
     reading = with_answers(reading, told_apart, tasks, has_answers=has_answers)
     reading = with_judged_answer(reading, told_apart, tasks, has_answers=has_answers)
@@ -101,7 +101,7 @@ def with_fields_as_choices(
 ) -> ExportReading:
     """The answers that were compared, where people chose between the names of their fields."""
     fields, texts = reading.fields, texts_in(tasks)
-    choices = choices_of(one for one in said if one.kind not in ("written", "rated"))
+    choices = choices_of(answer for answer in said if answer.kind not in ("written", "rated"))
     named = [choice for choice in choices if choice in texts]
     is_open = not (fields.answers or fields.completion or fields.options)
     if not is_open or len(named) < 2 or any(side_of(c) for c in choices if c not in named):
@@ -127,8 +127,8 @@ def with_answers(
     if has_answers or not choices:
         return reading
     texts = texts_in(tasks)
-    compared = any(one.kind in COMPARED for one in said)
-    chosen = any(one.kind in ("chosen", "proposed") for one in said)
+    compared = any(answer.kind in COMPARED for answer in said)
+    chosen = any(answer.kind in ("chosen", "proposed") for answer in said)
     if compared:
         return asked_for_answers(
             reading, tasks, said, "name --answer NAME=FIELD for each of {}, which people compared"
@@ -168,7 +168,7 @@ def asked_for_answers(
 
 
 def choices_of(said: Iterable[ControlAnswer]) -> list[str]:
-    return sorted({name for one in said for name in one.flat})
+    return sorted({name for answer in said for name in answer.flat})
 
 
 def answers_for(choices: Iterable[str], tasks: Sequence[Fields]) -> dict[str, str]:
@@ -192,13 +192,13 @@ def with_judged_answer(
     """
     fields = reading.fields
     is_open = not (fields.completion or fields.answers or fields.options or has_answers)
-    if not is_open or not any(one.kind in ("chosen", "rated") for one in said):
+    if not is_open or not any(answer.kind in ("chosen", "rated") for answer in said):
         return reading
     taken = (*fields.prompt, *fields.slices)
     others = [n for n in texts_in(tasks) if n not in taken and field_role(n) != "about"]
     sides = alternatives(others).values()
     answers = [name for name in others if field_role(name) == "answer" or name in sides]
-    words = {plain(word) for one in said if one.kind == "chosen" for word in one.flat}
+    words = {plain(word) for answer in said if answer.kind == "chosen" for word in answer.flat}
     verdicts = words <= GOOD_WORDS | BAD_WORDS
     if verdicts and len(answers) == 1 and (fields.prompt or len(others) > 1):
         note = f"the answer that was judged: {answers[0]!r}, by its name {INSTEAD}"
@@ -253,11 +253,11 @@ def has_fields(tasks: Sequence[Fields]) -> str:
 
 def with_words(reading: ExportReading, said: Sequence[ControlAnswer]) -> ExportReading:
     """What tells good answers from bad ones, where answers were judged."""
-    judged_ones = [one for one in said if one.kind in CHOICES]
+    judged_ones = [answer for answer in said if answer.kind in CHOICES]
     if not reading.fields.completion or not judged_ones:
         return reading
-    choices = [choice for one in judged_ones for choice in one.flat]
-    scale = any(one.kind == "rated" for one in judged_ones)
+    choices = [choice for answer in judged_ones for choice in answer.flat]
+    scale = any(answer.kind == "rated" for answer in judged_ones)
     words = praise_of(reading.fields, choices, scale=scale)
     numbers = all(choice.lstrip("-").isdecimal() for choice in choices)
     if words is None or not (numbers or any(words.knows(choice) for choice in choices)):
@@ -278,7 +278,7 @@ def only_one(readings: Sequence[ExportReading], path: Path) -> ExportReading:
     if any(of_each):
         shared = [what for what in of_each[0] if all(what in other for other in of_each)]
         missing = shared if len(readings) > 1 else list(of_each[0])
-        raise OptionsMissingError(missing, [way for one in readings for way in one.ways], path)
+        raise OptionsMissingError(missing, [way for r in readings for way in r.ways], path)
     return readings[0]
 
 
@@ -301,9 +301,9 @@ def readings_of(
         begun = begun.lacks(f"name --control NAME: people used {told_of}")
     readings = []
     for control in wanted:
-        own = [answered for answered in counting if control in answered.said]
+        tasks = [answered for answered in counting if control in answered.said]
         named = begun.named(control=control) if len(controls) > 1 else begun
-        readings.append(of_control(replace(named, control=control), own, path))
+        readings.append(of_control(replace(named, control=control), tasks, path))
     return readings
 
 
@@ -351,7 +351,7 @@ def kinds_unread(everything: Iterable[AnsweredTask]) -> str:
         for control, kind in answered.unsupported.items():
             if control not in kinds.setdefault(kind, []):
                 kinds[kind].append(control)
-    found = [
+    texts = [
         f"{kind} ({names_listed(names)})" if any(names) else kind for kind, names in kinds.items()
     ]
-    return " and ".join(found)
+    return " and ".join(texts)

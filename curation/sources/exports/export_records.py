@@ -83,9 +83,9 @@ def read_export(source: SourceFile) -> Export:
 
 def records_of(table: Table, source: SourceFile) -> Iterator[ExportRecord]:
     file, name = table.path, source.names.get(table.path) or name_of(table.path)
-    found = [(row.line, with_roles(row.fields, source.roles)) for row in numbered(table.rows)]
-    lost = [(one.line, None) for one in table.unreadable]
-    for line, fields in sorted([*found, *lost], key=lambda pair: pair[0]):
+    records = [(row.line, with_roles(row.fields, source.roles)) for row in numbered(table.rows)]
+    lost = [(row.line, None) for row in table.unreadable]
+    for line, fields in sorted([*records, *lost], key=lambda pair: pair[0]):
         yield ExportRecord(file, line, fields, name)
 
 

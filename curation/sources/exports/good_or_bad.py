@@ -52,12 +52,12 @@ def plain(word: str) -> str:
 
 def praise(fields: ExportFields, choices: Iterable[str], path: Path, *, scale: bool) -> Praise:
     """As praise_of. Raises InputError with the choices where it is to be named."""
-    found = list(choices)
-    words = praise_of(fields, found, scale=scale)
+    listed = list(choices)
+    words = praise_of(fields, listed, scale=scale)
     if words is None:
-        good, bad = suggested_praise(found)
+        good, bad = suggested_praise(listed)
         named = fields.model_copy(update={"good": good, "bad": bad})
-        raise OptionsMissingError([praise_asked_for(found)], [named], path)
+        raise OptionsMissingError([praise_asked_for(listed)], [named], path)
     return words
 
 
@@ -74,23 +74,23 @@ def praise_of(fields: ExportFields, choices: Iterable[str], *, scale: bool) -> P
 
 
 def praise_asked_for(choices: Iterable[str]) -> str:
-    found = names_listed(sorted(set(choices)))
-    return f"name --good and --bad: which of {found} praise an answer, which blame it"
+    listed = names_listed(sorted(set(choices)))
+    return f"name --good and --bad: which of {listed} praise an answer, which blame it"
 
 
 def suggested_praise(choices: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """What could be good and what bad: of numbers the upper and the lower ones, the middle neither;
     of words those that are known, and CHOICE where none is.
     """
-    found = sorted(set(choices))
-    if found and all(choice.lstrip("-").isdecimal() for choice in found):
-        numbers = sorted(map(int, found))
+    ordered = sorted(set(choices))
+    if ordered and all(choice.lstrip("-").isdecimal() for choice in ordered):
+        numbers = sorted(map(int, ordered))
         middle = (numbers[0] + numbers[-1]) / 2
         good = tuple(str(number) for number in numbers if number > middle)
         bad = tuple(str(number) for number in numbers if number < middle)
     else:
-        good = tuple(choice for choice in found if plain(choice) in GOOD_WORDS)
-        bad = tuple(choice for choice in found if plain(choice) in BAD_WORDS)
+        good = tuple(choice for choice in ordered if plain(choice) in GOOD_WORDS)
+        bad = tuple(choice for choice in ordered if plain(choice) in BAD_WORDS)
     return good or (CHOICE,), bad or (CHOICE,)
 
 
@@ -115,13 +115,13 @@ class OptionsMissingError(InputError):
     ) -> None:
         self.missing, self.readings, self.path = missing, readings, path
         typed = commands or [typed_for(fields, path) for fields in readings]
-        several = ["several names are missing:", *(f"  {one}" for one in missing)]
+        several = ["several names are missing:", *(f"  {problem}" for problem in missing)]
         lines = several if len(missing) > 1 else list(missing)
         if typed:
             in_project = path.is_relative_to(SOURCES) and not commands  # settings say it
             where = " below this source in params.yaml" if in_project else ""
             lines.append(f"type{' one of' if len(set(typed)) > 1 else ''}{where}")
-        lines += [f"  {one}" for one in dict.fromkeys(typed)]
+        lines += [f"  {command}" for command in dict.fromkeys(typed)]
         super().__init__("\n".join(lines), file=path)
 
 
@@ -218,14 +218,14 @@ def alternatives(names: Iterable[str]) -> dict[int, str]:
         if len(sides) == 1 and field_role(name) in ("answer", None):
             stem = tuple(word for word in words if word not in SIDES)
             groups.setdefault(stem, {})[sides[0]] = name
-    found = [group for group in groups.values() if len(group) > 1]
-    return max(found, key=len, default={})
+    several = [group for group in groups.values() if len(group) > 1]
+    return max(several, key=len, default={})
 
 
 def are_of_a_comparison(choices: Sequence[str]) -> bool:
     """Whether choices say by themselves that answers were compared: `a_winner`, left and right."""
     words = [set(parts(choice)) for choice in choices]
-    sided = [own for own in words if own & SIDES.keys()]
-    if any(own & JUDGES for own in sided):
+    sided = [word_set for word_set in words if word_set & SIDES.keys()]
+    if any(word_set & JUDGES for word_set in sided):
         return True
     return {"left", "right"} <= set[str]().union(*words) if words else False

@@ -89,7 +89,7 @@ class Result(ExportPart):
         text = self.value.get("text")
         if isinstance(text, str) and self.type == "textarea":
             return (text,)
-        return tuple(one for one in text if isinstance(one, str)) if isinstance(text, list) else ()
+        return tuple(t for t in text if isinstance(t, str)) if isinstance(text, list) else ()
 
 
 class LabelStudioUser(ExportPart):
@@ -154,7 +154,7 @@ def label_studio_answer(
     if texts:
         return ControlAnswer.wrote(texts)
     if isinstance(value.get("choices"), list):
-        return ControlAnswer.chose(one for one in value["choices"] if isinstance(one, str))
+        return ControlAnswer.chose(choice for choice in value["choices"] if isinstance(choice, str))
     if isinstance(value.get("selected"), str):
         return ControlAnswer("side", ((value["selected"],),))
     if type(value.get("rating")) is int:
@@ -168,15 +168,15 @@ def ranking(ranker: Mapping[str, Any], control: str) -> ControlAnswer | None:
     ids = ranker.get(control)
     if len(ranker) != 1 or not isinstance(ids, list):
         return None
-    return ControlAnswer("ranked", tuple((str(one),) for one in ids if isinstance(one, str | int)))
+    return ControlAnswer("ranked", tuple((str(key),) for key in ids if isinstance(key, str | int)))
 
 
 def items(data: Fields, said: Mapping[str, ControlAnswer], fields: ExportFields) -> dict[str, str]:
     """The texts of a list's items by their ids, where answers in a list were ranked."""
-    if not any(one.kind == "ranked" for one in said.values()):
+    if not any(held.kind == "ranked" for held in said.values()):
         return {}
     names = [fields.completion] if fields.completion else list(data)
-    wanted = {name for one in said.values() if one.kind != "chosen" for name in one.flat}
+    wanted = {name for held in said.values() if held.kind != "chosen" for name in held.flat}
     lists = [texts for name in names if (texts := texts_by_id(data.get(name)))]
     fitting = [texts for texts in lists if wanted <= set(texts)]
     return fitting[0] if len(fitting) == 1 else {}
@@ -184,14 +184,14 @@ def items(data: Fields, said: Mapping[str, ControlAnswer], fields: ExportFields)
 
 def texts_by_id(value: object) -> dict[str, str]:
     """Of a list of items, which are objects with an id and a text."""
-    found = {}
+    by_id = {}
     for item in value if isinstance(value, list) else []:
         if isinstance(item, dict) and isinstance(item.get("id"), str | int):
             texts = (item.get(name) for name in BODIES)
             text = next((text for text in texts if isinstance(text, str) and text.strip()), None)
             if text:
-                found[str(item["id"])] = text.strip()
-    return found
+                by_id[str(item["id"])] = text.strip()
+    return by_id
 
 
 # --- annotations ----------------------------------------------------------------------------------
@@ -207,7 +207,7 @@ def judge_label_studio(export: Export, fields: ExportFields) -> ExportJudgements
         if record.fields and looks_flat([record.fields]):
             raise InputError(FLAT.format(quote(str(record.path))), file=record.path)
     export.refuse_csv()
-    annotated = [one for record in export.records for one in annotations_of(record, fields)]
+    annotated = [entry for record in export.records for entry in annotations_of(record, fields)]
     return judge(newest(annotated), fields, export.path)
 
 
@@ -265,16 +265,16 @@ def answer(
     if annotation.was_cancelled:
         return AnsweredTask(bare(record, task, annotator, CANCELLED))
     # What each control holds, regions of one control as one; and of the others in which kind.
-    said: dict[str, ControlAnswer] = {}
+    by_control: dict[str, ControlAnswer] = {}
     unsupported: dict[str, str] = {}
     for result in annotation.result:
         name = result.from_name or ""
         if kind := result.unsupported:
             unsupported[name] = kind
         elif held := label_studio_answer(result.value, result.texts, name):
-            said[name] = said[name].and_also(held) if name in said else held
-    if not said:
+            by_control[name] = by_control[name].and_also(held) if name in by_control else held
+    if not by_control:
         return AnsweredTask(bare(record, task, annotator, NO_RESULT), unsupported=unsupported)
-    answers = items(task.data, said, fields)
-    one = bare(record, task, annotator)
-    return AnsweredTask(one, task.data, said, answers, unsupported=unsupported)
+    answers = items(task.data, by_control, fields)
+    judgement = bare(record, task, annotator)
+    return AnsweredTask(judgement, task.data, by_control, answers, unsupported=unsupported)

@@ -37,7 +37,7 @@ BY_JUDGE = "that a model chose as a judge: what people said is read"  # stage pr
 
 def judge_preferences(export: Export, fields: ExportFields) -> ExportJudgements:
     """The pair that every record is, or why it is none. Raises InputError."""
-    there = list(dict.fromkeys(name for own in export.readable for name in own))
+    there = list(dict.fromkeys(name for record in export.readable for name in record))
     known = dict(zip((CHOSEN, REJECTED), names_in(there) or (CHOSEN, REJECTED), strict=True))
     chosen, rejected = (fields.answers.get(side, name) for side, name in known.items())
     refuse_others(export, there, (chosen, rejected), fields)
@@ -51,8 +51,8 @@ def names_in(names: Sequence[str]) -> tuple[str, str] | None:
     rejected_messages.
     """
     pairs = [(name, name.replace(CHOSEN, REJECTED)) for name in names if CHOSEN in name]
-    found = [(chosen, rejected) for chosen, rejected in pairs if rejected in names]
-    return min(found, key=lambda pair: len(pair[0]), default=None)
+    present = [(chosen, rejected) for chosen, rejected in pairs if rejected in names]
+    return min(present, key=lambda pair: len(pair[0]), default=None)
 
 
 def looks_like_preferences(records: Sequence[Fields]) -> bool:
@@ -77,8 +77,8 @@ def refuse_others(
 
 def bare(record: ExportRecord) -> TaskJudgement:
     """Who judged what, as far as the record says so."""
-    own = record.fields or {}
-    task, who = own.get("id"), own.get("annotator")
+    fields = record.fields or {}
+    task, who = fields.get("id"), fields.get("annotator")
     return TaskJudgement(
         record.file,
         record.line,
@@ -91,21 +91,21 @@ def bare(record: ExportRecord) -> TaskJudgement:
 def pair_judgement(
     record: ExportRecord, names: tuple[str, str], fields: ExportFields
 ) -> TaskJudgement:
-    one = bare(record)
+    judgement = bare(record)
     if record.fields is None:
-        return one
+        return judgement
     if record.fields.get("origin") == "judge":
-        return replace(one, why=BY_JUDGE)
+        return replace(judgement, why=BY_JUDGE)
     try:
         sides = [dialogue(record.fields, record.fields.get(name), fields) for name in names]
         (prompt, chosen), (other, rejected) = sides
         what = ShownTask(prompt, answers={CHOSEN: chosen, REJECTED: rejected})
         what = with_all_shown(what, record.fields)
     except NothingShownError as nothing:
-        return replace(one, why=str(nothing))
+        return replace(judgement, why=str(nothing))
     if prompt != other:
-        return replace(one, why=DIFFERENT_PROMPTS)
-    return preferred(replace(one, asked=what.digest), [[chosen], [rejected]], what)
+        return replace(judgement, why=DIFFERENT_PROMPTS)
+    return preferred(replace(judgement, asked=what.digest), [[chosen], [rejected]], what)
 
 
 # --- rated answers --------------------------------------------------------------------------------
@@ -122,7 +122,7 @@ NO_LABEL = "without a label"
 def judge_rated(export: Export, fields: ExportFields) -> ExportJudgements:
     """Of every record the rated answer that it is, or why it is none. Raises InputError."""
     name = label_name(export, fields)
-    labels = [text for own in export.readable if (text := label_text(own.get(name)))]
+    labels = [text for record in export.readable if (text := label_text(record.get(name)))]
     words = words_of(labels, fields, export.path)
     return ExportJudgements(
         [rating_judgement(record, name, words, fields) for record in export.records]
@@ -134,25 +134,25 @@ def looks_like_rated(records: Sequence[Fields]) -> bool:
     names = (*ANSWERS, "messages", "conversations")
     answered = all(any(name in record for name in names) for record in records)
     told = ([label_text(record.get(name)) for name in LABELS] for record in records)
-    labels = {plain(label) for own in told if (label := next(filter(None, own), None))}
+    labels = {plain(label) for texts in told if (label := next(filter(None, texts), None))}
     return answered and bool(labels) and labels <= GOOD_WORDS | BAD_WORDS | SIGNS
 
 
 def label_name(export: Export, fields: ExportFields) -> str:
     """The field of the labels. Raises InputError where none is there, or several could be it."""
-    there = list(dict.fromkeys(name for own in export.readable for name in own))
+    there = list(dict.fromkeys(name for record in export.readable for name in record))
     wanted = [fields.control] if fields.control else list(LABELS)
-    found = [name for name in wanted if name in there]
-    if len(found) != 1 and there:
+    present = [name for name in wanted if name in there]
+    if len(present) != 1 and there:
         problem = (
             f"name --control FIELD, which holds the labels: this file has {names_listed(there)}"
         )
         usual = [name for name in LABELS if name in there]
         others = [name for name in there if field_role(name) == "about"]
-        names = (found or usual or others)[:SHOWN]
+        names = (present or usual or others)[:SHOWN]
         readings = [fields.model_copy(update={"control": name}) for name in names]
         raise OptionsMissingError([problem], readings, export.path)
-    return found[0] if found else LABELS[0]
+    return present[0] if present else LABELS[0]
 
 
 def label_text(value: Any) -> str | None:
@@ -165,28 +165,28 @@ def label_text(value: Any) -> str | None:
 
 def words_of(labels: Sequence[str], fields: ExportFields, path: Path) -> Praise:
     """What is good and what is bad; where there is a -1, 0 is neither. Raises InputError."""
-    found = set(map(plain, labels))
-    if fields.good or fields.bad or not found <= GOOD_WORDS | BAD_WORDS | SIGNS:
-        scale = any(label.lstrip("-").isdecimal() for label in found)
+    plain_labels = set(map(plain, labels))
+    if fields.good or fields.bad or not plain_labels <= GOOD_WORDS | BAD_WORDS | SIGNS:
+        scale = any(label.lstrip("-").isdecimal() for label in plain_labels)
         return praise(fields, labels, path, scale=scale)
-    return Praise(GOOD_WORDS | {"1"}, BAD_WORDS | ({"-1"} if "-1" in found else {"0"}))
+    return Praise(GOOD_WORDS | {"1"}, BAD_WORDS | ({"-1"} if "-1" in plain_labels else {"0"}))
 
 
 def rating_judgement(
     record: ExportRecord, name: str, words: Praise, fields: ExportFields
 ) -> TaskJudgement:
-    one = bare(record)
+    judgement = bare(record)
     if record.fields is None:
-        return one
+        return judgement
     label = label_text(record.fields.get(name))
     if label is None:
-        return replace(one, why=NO_LABEL)
+        return replace(judgement, why=NO_LABEL)
     try:
         asked = ShownTask(*rated_dialogue(record.fields, fields))
         what = with_all_shown(asked, record.fields)
     except NothingShownError as nothing:
-        return replace(one, why=str(nothing))
-    return rated(replace(one, asked=what.digest), words.of([label]), what)
+        return replace(judgement, why=str(nothing))
+    return rated(replace(judgement, asked=what.digest), words.of([label]), what)
 
 
 def rated_dialogue(record: Fields, fields: ExportFields) -> tuple[Any, str]:
@@ -196,5 +196,5 @@ def rated_dialogue(record: Fields, fields: ExportFields) -> tuple[Any, str]:
     if name:
         return dialogue(record, record[name], fields)
     whole = next((record[n] for n in ("messages", "conversations") if record.get(n)), None)
-    own = {key: value for key, value in record.items() if key == "system"}
-    return dialogue(own, whole, fields.model_copy(update={"prompt": ()}))
+    system = {key: value for key, value in record.items() if key == "system"}
+    return dialogue(system, whole, fields.model_copy(update={"prompt": ()}))

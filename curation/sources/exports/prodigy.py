@@ -56,7 +56,7 @@ def judge_prodigy(export: Export, fields: ExportFields) -> ExportJudgements:
 
 
 def answers_of(export: Export, fields: ExportFields, are_answers: bool) -> list[AnsweredTask]:
-    return newest([keyed(one, fields, are_answers=are_answers) for one in export.records])
+    return newest([keyed(record, fields, are_answers=are_answers) for record in export.records])
 
 
 def looks_like_prodigy(records: Sequence[Fields]) -> bool:
@@ -82,16 +82,16 @@ def options_are_answers(export: Export, fields: ExportFields) -> bool | None:
 
 
 def offered_in(export: Export) -> list[dict[str, str]]:
-    return [texts for own in export.readable if (texts := options_of(own))]
+    return [texts for task in export.readable if (texts := options_of(task))]
 
 
 def refuse_each(export: Export, wanted: Sequence[ExportFields], problem: str) -> NoReturn:
     """Raise OptionsMissingError with a command for each way in which the export may be read."""
     readings = [
         replace(reading, missing=(problem, *reading.missing))
-        for own in wanted
+        for fields in wanted
         for reading in readings_of(
-            answers_of(export, own, own.options == "answers"), own, export.path
+            answers_of(export, fields, fields.options == "answers"), fields, export.path
         )
     ]
     only_one(readings, export.path)
@@ -104,8 +104,8 @@ def with_accepted_answer(
     """With the field that was accepted or rejected, where tasks hold nothing else that is an
     answer; and what was taken for it. Raises InputError where none is, and where several could be.
     """
-    accepted = [own for own in export.readable if own.get("answer") == "accept"]
-    telling = any(name in own for own in accepted for name in (CHOICE, LABEL, WRITTEN))
+    accepted = [task for task in export.readable if task.get("answer") == "accept"]
+    telling = any(name in task for task in accepted for name in (CHOICE, LABEL, WRITTEN))
     named = fields.completion or (fields.control and any(fields.control in o for o in accepted))
     if telling or named or not accepted:
         return fields, ()
@@ -116,7 +116,7 @@ def with_accepted_answer(
         note = f"the answer that was accepted or rejected: {answers[0]!r}, by its name"
         return fields.model_copy(update={"completion": answers[0]}), (note,)
     if len(texts) < 2:
-        marked = " and ".join(name for name in PARTS if any(own.get(name) for own in accepted))
+        marked = " and ".join(name for name in PARTS if any(task.get(name) for task in accepted))
         what = marked or f"no answer to {names_listed(texts)} and no class of it"
         problem = f"people accepted and rejected {what}, which is not supported; {READABLE}"
         raise InputError(problem, file=export.path)
@@ -128,13 +128,13 @@ def with_accepted_answer(
 
 def options_of(task: Fields) -> dict[str, str]:
     """The texts of the options by their ids, which may be numbers."""
-    found = {}
+    by_id = {}
     options = task.get("options")
     for option in options if isinstance(options, list) else []:
         if isinstance(option, dict) and isinstance(option.get("id"), str | int):
             text = option.get("text")
-            found[str(option["id"])] = text.strip() if isinstance(text, str) else ""
-    return {name: text or name for name, text in found.items()}
+            by_id[str(option["id"])] = text.strip() if isinstance(text, str) else ""
+    return {name: text or name for name, text in by_id.items()}
 
 
 def keyed(
@@ -165,25 +165,25 @@ def answer(
 ) -> AnsweredTask:
     who = annotator(task, record)
     known = task.get("_task_hash")
-    one = TaskJudgement(
+    judgement = TaskJudgement(
         record.file, record.line, task=str(known) if isinstance(known, int) else None, annotator=who
     )
     verdict, choices = task.get("answer"), options_of(task)
     if verdict not in ANSWERS[:2]:
-        return AnsweredTask(replace(one, why=IGNORED if verdict == "ignore" else NO_RESULT))
+        return AnsweredTask(replace(judgement, why=IGNORED if verdict == "ignore" else NO_RESULT))
     data = {n: value for n, value in data_of(task).items() if n != fields.control}
-    said = prodigy_answers(task, choices, fields, are_answers=are_answers)
+    by_control = prodigy_answers(task, choices, fields, are_answers=are_answers)
     if verdict == "reject":
         # Where an answer, or a class, was proposed, it is what the person refused.
-        proposed = {n: value for n, value in said.items() if n in (LABEL, fields.completion)}
+        proposed = {n: value for n, value in by_control.items() if n in (LABEL, fields.completion)}
         if not proposed:
-            return AnsweredTask(replace(one, why=REJECTED))
-        return AnsweredTask(one, data, proposed, rejected=True)
+            return AnsweredTask(replace(judgement, why=REJECTED))
+        return AnsweredTask(judgement, data, proposed, rejected=True)
     answers = choices if are_answers else {}
-    one = one if said else replace(one, why=NO_RESULT)
+    judgement = judgement if by_control else replace(judgement, why=NO_RESULT)
     marks = {"": " and ".join(name for name in PARTS if task.get(name))}
     unsupported = {} if LABEL in task or not marks[""] else marks
-    return AnsweredTask(one, data, said, answers, unsupported=unsupported)
+    return AnsweredTask(judgement, data, by_control, answers, unsupported=unsupported)
 
 
 def annotator(task: Fields, record: ExportRecord) -> str:
@@ -199,18 +199,18 @@ def prodigy_answers(
     task: Fields, choices: Mapping[str, str], fields: ExportFields, *, are_answers: bool
 ) -> dict[str, ControlAnswer]:
     """What each part of an answer holds."""
-    found: dict[str, ControlAnswer] = {}
+    by_control: dict[str, ControlAnswer] = {}
     accepted = task.get(CHOICE)
     if choices and isinstance(accepted, list):
-        ids = [str(one) for one in accepted if isinstance(one, str | int)]
-        found[CHOICE] = ControlAnswer.chose(
+        ids = [str(option) for option in accepted if isinstance(option, str | int)]
+        by_control[CHOICE] = ControlAnswer.chose(
             ids if are_answers else [choices.get(i, i) for i in ids]
         )
     elif isinstance(label := task.get(LABEL), str) and label.strip():
-        found[LABEL] = ControlAnswer("proposed", ((label.strip(),),))
+        by_control[LABEL] = ControlAnswer("proposed", ((label.strip(),),))
     for name in {WRITTEN, fields.control or WRITTEN}:
-        if name not in found and isinstance(text := task.get(name), str) and text.strip():
-            found[name] = ControlAnswer.wrote([text])
-    if not found and fields.completion and (text := as_text(task.get(fields.completion))):
-        found[fields.completion] = ControlAnswer.wrote([text])
-    return found
+        if name not in by_control and isinstance(text := task.get(name), str) and text.strip():
+            by_control[name] = ControlAnswer.wrote([text])
+    if not by_control and fields.completion and (text := as_text(task.get(fields.completion))):
+        by_control[fields.completion] = ControlAnswer.wrote([text])
+    return by_control

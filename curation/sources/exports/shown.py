@@ -61,10 +61,10 @@ def texts_in(tasks: Iterable[Fields]) -> list[str]:
     sound lies is none.
     """
     held = [(name, value) for task in tasks for name, value in task.items()]
-    found = dict.fromkeys(n for n, v in held if isinstance(v, str) or holds_turns(v))
+    names = dict.fromkeys(n for n, v in held if isinstance(v, str) or holds_turns(v))
     media = {n for n, v in held if isinstance(v, str) and MEDIA.fullmatch(v.strip())}
     texts = {n for n, v in held if not isinstance(v, str) or not MEDIA.fullmatch(v.strip())}
-    return [name for name in found if name in texts or name not in media]
+    return [name for name in names if name in texts or name not in media]
 
 
 def holds_turns(value: Any) -> bool:
@@ -156,11 +156,11 @@ def with_all_shown(what: ShownTask, record: Fields) -> ShownTask:
     if record.get("evidence") is None:
         return what
     try:
-        found = evidence_in([record["evidence"]])
+        evidence = evidence_in([record["evidence"]])
         answerable = answerable_in("answerable", record.get("answerable"))
     except ValueError as error:
         raise NothingShownError(f"{NO_PASSAGE}: {error}") from None
-    passages = tuple(EvidencePassage.model_validate(one) for one in found)
+    passages = tuple(EvidencePassage.model_validate(passage) for passage in evidence)
     return replace(what, evidence=passages or None, answerable=answerable)
 
 
@@ -200,11 +200,11 @@ class TaskJudgement:
 
 def reads(judgements: Iterable[TaskJudgement]) -> Iterator[Read]:
     """A read for all that was made of each, or for why nothing was."""
-    for one in judgements:
-        for made in one.made:
-            yield Read(Origin(file=one.file, line=one.line, row=made.id), made)
-        if not one.made:
-            yield Read(Origin(file=one.file, line=one.line, why=one.why))
+    for judgement in judgements:
+        for made in judgement.made:
+            yield Read(Origin(file=judgement.file, line=judgement.line, row=made.id), made)
+        if not judgement.made:
+            yield Read(Origin(file=judgement.file, line=judgement.line, why=judgement.why))
 
 
 # --- dialogues ------------------------------------------------------------------------------------
@@ -287,10 +287,10 @@ def agreed(prompt: list[Message], before: list[Message]) -> list[Message]:
 
 def behind_system(turns: Sequence[Message], record: Fields, fields: ExportFields) -> Turns:
     """The turns behind the record's own system prompt, or that of the settings."""
-    own = record.get("system")
+    system = record.get("system")
     has_own = turns and turns[0].role == "system"
-    if isinstance(own, str) and own.strip() and not has_own:
-        turns = [Message(role="system", content=own.strip()), *turns]
+    if isinstance(system, str) and system.strip() and not has_own:
+        turns = [Message(role="system", content=system.strip()), *turns]
     return question_turns(instructed(turns, fields), fields)
 
 

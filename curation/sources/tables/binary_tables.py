@@ -73,14 +73,14 @@ def read_workbook(data: bytes, path: Path, *, skip: bool = False) -> list[Table]
     alike = [name for name in sheets if names_in(sheets[name]) == names_in(sheets[largest])]
     aside = [name for name in sheets if name not in alike]
     notes = [f"read from the sheet {shortened(largest)}; left aside: {names_listed(aside)}"]
-    found: list[Table] = []
+    tables: list[Table] = []
     for name in alike:
         where = path / name.replace("/", "-") if len(alike) > 1 else path
-        source = TextFile(where, "", tuple(notes if aside and not found else ()))
-        found.append(
+        source = TextFile(where, "", tuple(notes if aside and not tables else ()))
+        tables.append(
             table_of(sheets[name], formulas.get(name, frozenset()), Gathered(source, skip))
         )
-    return found
+    return tables
 
 
 def refuse_bomb(data: bytes, path: Path) -> bool:
@@ -258,9 +258,9 @@ class PlainValues:
         if isinstance(value, float):
             return value if math.isfinite(value) else self.null()
         if isinstance(value, dict):
-            return {str(key): self.plain(one) for key, one in value.items()}
+            return {str(key): self.plain(inner) for key, inner in value.items()}
         if isinstance(value, list | tuple):
-            return [self.plain(one) for one in value]
+            return [self.plain(element) for element in value]
         return value.isoformat() if hasattr(value, "isoformat") else str(value)
 
     def null(self) -> None:

@@ -119,11 +119,11 @@ def read_csv(source: TextFile, *, skip: bool = False) -> Table:
 
 def named_dialect(lines: list[str]) -> Dialect | None:
     """The dialect that the first line names, which is no record then."""
-    found = NAMED_DELIMITER.fullmatch(lines[0])
-    if not found:
+    match = NAMED_DELIMITER.fullmatch(lines[0])
+    if not match:
         return None
     lines[0] = "\n"
-    return Dialect(found[1])
+    return Dialect(match[1])
 
 
 def gather(records: Iterator[Record], dialect: Dialect, gathered: Gathered) -> tuple[str, ...]:
@@ -217,7 +217,7 @@ def find_dialect(lines: Sequence[str]) -> Dialect:
         dialect: fit(sample, dialect)
         for dialect in [Dialect(d) for d in DELIMITERS if d in text] + padded
     }
-    several = {dialect: found for dialect, found in fits.items() if found.fields > 1}
+    several = {dialect: score for dialect, score in fits.items() if score.fields > 1}
     best = max(several, key=several.__getitem__, default=Dialect(","))
     if best == Dialect("\t") and are_quotes_text(lines):
         return Dialect("\t", quoted=False)
@@ -269,9 +269,9 @@ def names_and_records(
 ) -> tuple[bool, Iterator[Record]]:
     """Whether the first line has the names of the others, and the records behind it."""
     ahead = list(islice(records, LEAST))
-    fields = [found for _, found in ahead if isinstance(found, list)]
-    alike = len(fields) == LEAST and all(len(found) == len(first) for found in fields)
-    told = reads_like_record(first) or any(comes_again(first, found) for found in fields)
+    fields = [row for _, row in ahead if isinstance(row, list)]
+    alike = len(fields) == LEAST and all(len(row) == len(first) for row in fields)
+    told = reads_like_record(first) or any(comes_again(first, row) for row in fields)
     return not (alike and told), chain(ahead, records)
 
 

@@ -101,9 +101,9 @@ def refuse_binary(data: bytes, path: Path) -> None:
     if b"\0" in data:
         problem = "holds a NUL: the file is damaged, or it is binary data"
         raise InputError(problem, file=path, line=line_at(data, data.index(b"\0")))
-    if found := ISO_2022.search(data):
+    if match := ISO_2022.search(data):
         problem = f"looks like ISO-2022-JP or -KR: {SAY}"
-        raise InputError(problem, file=path, line=line_at(data, found.start()))
+        raise InputError(problem, file=path, line=line_at(data, match.start()))
 
 
 def unmarked_unicode(data: bytes) -> str | None:
@@ -154,8 +154,8 @@ def told_apart(data: bytes, traces: re.Pattern[bytes]) -> tuple[list[int], int]:
 
 def sample(text: str, pattern: re.Pattern[str]) -> str:
     """The first place of a pattern: its line, and what stands around it."""
-    found = pattern.search(text)
-    place = found.start() if found else 0
+    match = pattern.search(text)
+    place = match.start() if match else 0
     line = text.count("\n" if "\n" in text else "\r", 0, place) + 1
     return f"line {line}: …{one_line(text[max(0, place - AROUND) : place + AROUND])}…"
 
@@ -218,7 +218,7 @@ def read_western(data: bytes) -> str | None:
     if LATIN_9.search(text):
         return None
     foreign = len(text) - len(text.encode("ascii", "ignore"))
-    unlikely = sum(len(found) for found in UNLIKELY.findall(text))
+    unlikely = sum(len(run) for run in UNLIKELY.findall(text))
     return text if unlikely <= MOST_UNLIKELY * foreign and is_one_language(text) else None
 
 
@@ -285,14 +285,14 @@ def likely_encoding(data: bytes) -> str | None:
     # Imported here because it takes a while, and most files are in UTF-8.
     from charset_normalizer import from_bytes
 
-    found, size = [], 0
+    lines, size = [], 0
     for line in data.split(b"\n"):
         if not line.isascii():
-            found.append(line[:LOOKED_AT])
+            lines.append(line[:LOOKED_AT])
             size += len(line)
         if size > LOOKED_AT:
             break
-    foreign = b"\n".join(found)
+    foreign = b"\n".join(lines)
     if len(foreign) - len(foreign.decode("ascii", "ignore")) < LEAST:
         return None
     best = from_bytes(foreign).best()

@@ -41,7 +41,7 @@ def are_answers(value: Any) -> bool:
     """Whether it is an object whose keys are what is asked, to judge by their blanks."""
     if not isinstance(value, Mapping) or len(value) < 2:
         return False
-    texts = all(isinstance(one, str) for one in value.values())
+    texts = all(isinstance(answer, str) for answer in value.values())
     return texts and sum(len(key.split()) > 2 for key in value) > len(value) / 2
 
 
@@ -52,7 +52,7 @@ def are_named_records(value: Any) -> bool:
     first = next(iter(value.values()))
     if not isinstance(first, dict) or not asks_and_answers(first):
         return False
-    return all(isinstance(one, dict) and one.keys() == first.keys() for one in value.values())
+    return all(isinstance(entry, dict) and entry.keys() == first.keys() for entry in value.values())
 
 
 def records_of(held: Held) -> list[dict[str, Any]]:
@@ -77,12 +77,12 @@ def flattened(record: Mapping[str, Any], depth: int = DEEPEST) -> list[dict[str,
     """
     name = inner_records(record, depth)
     # Of a task of an annotation tool, the lists are what people said of it.
-    task = any(record.keys() >= own for own in TASKS) or not OF_TOOLS.isdisjoint(record)
+    task = any(record.keys() >= names for names in TASKS) or not OF_TOOLS.isdisjoint(record)
     if name is None or task or asks_and_answers(record):
         return [dict(record)]
     beside = {key: value for key, value in record.items() if key != name}
-    inner = (one for held in record[name] for one in flattened(held, depth - 1))
-    return [{**beside, **one} for one in inner]
+    inner = (fields for held in record[name] for fields in flattened(held, depth - 1))
+    return [{**beside, **fields} for fields in inner]
 
 
 def inner_records(record: Mapping[str, Any], depth: int) -> str | None:
@@ -151,7 +151,7 @@ def is_records(value: Any) -> bool:
     """Whether it is a list of objects that are no messages."""
     if not isinstance(value, list) or not value or is_conversation(value):
         return False
-    return all(isinstance(one, dict) for one in value)
+    return all(isinstance(element, dict) for element in value)
 
 
 def read_columns(members: list[JsonMember], source: TextFile) -> Table:
@@ -177,7 +177,7 @@ def column(member: JsonMember, reader: JsonReader) -> list[tuple[int, Any]]:
     if isinstance(member.value, list):
         return list(reader.elements(member.place))
     inner = reader.members(member.place)
-    return [(one.place, reader.read_or_pass(one.place)[0]) for one in inner]
+    return [(cell.place, reader.read_or_pass(cell.place)[0]) for cell in inner]
 
 
 # --- nested fields --------------------------------------------------------------------------------
@@ -201,7 +201,7 @@ def with_nested(table: Table, names: Iterable[str] | None = None) -> Table:
     keys = [tuple(name.split(DOT)) for name in dict.fromkeys(wanted)]
     above = Counter(path[:depth] for path in keys for depth in range(1, len(path)))
     paths = {path for path, count in above.items() if count > 1}
-    each = [(row.line, one) for row in table.rows for one in apart(row.fields, paths)]
+    each = [(row.line, fields) for row in table.rows for fields in apart(row.fields, paths)]
     rows = [TableRow(line, dict(fields_of(fields))) for line, fields in each]
     columns = dict.fromkeys([*table.columns, *(name for row in rows for name in row.fields)])
     return replace(table, columns=tuple(columns), rows=tuple(rows))
@@ -212,14 +212,14 @@ Keys = tuple[str, ...]  # that lead down to a list of records
 
 def apart(fields: dict[str, Any], paths: set[Keys]) -> list[dict[str, Any]]:
     """The records that differ in what lies on the paths: one for each record of a list there."""
-    found = [fields]
+    records = [fields]
     for key in {path[0] for path in paths} & fields.keys():
         below = {path[1:] for path in paths if path[0] == key and path[1:]}
         value = fields[key]
         inner = value if is_records(value) else [value]
-        ones = [x for one in inner for x in (apart(one, below) if isinstance(one, dict) else [one])]
-        found = [{**record, key: one} for record in found for one in ones]
-    return found
+        ones = [x for v in inner for x in (apart(v, below) if isinstance(v, dict) else [v])]
+        records = [{**record, key: element} for record in records for element in ones]
+    return records
 
 
 def fields_of(fields: dict[str, Any], depth: int = DEEPEST) -> Iterator[tuple[str, Any]]:
@@ -231,10 +231,10 @@ def fields_of(fields: dict[str, Any], depth: int = DEEPEST) -> Iterator[tuple[st
         else:
             first = value
         if depth and isinstance(first, dict) and not are_spans(value):
-            for key, one in fields_of(first, depth - 1):
+            for key, inner in fields_of(first, depth - 1):
                 # Of several answers that are right, the first.
-                texts = isinstance(one, list) and bool(one) and isinstance(one[0], str)
-                yield f"{name}{DOT}{key}", one[0] if texts else one
+                texts = isinstance(inner, list) and bool(inner) and isinstance(inner[0], str)
+                yield f"{name}{DOT}{key}", inner[0] if texts else inner
 
 
 def are_spans(value: Any) -> bool:

@@ -105,11 +105,11 @@ def read_object_of(members: list[JsonMember], source: TextFile, *, skip: bool) -
         return gathered.table("json")
     # Where its records are; where some ask and answer, those alone. An object on one line is a
     # record itself where it says something and its lists lie deeper.
-    found = list(held_in({member.key: member.value for member in members}))
+    record_lists = list(held_in({member.key: member.value for member in members}))
     if line and not all(isinstance(member.value, dict) for member in members):
-        found = [held for held in found if len(held.keys) < 2]
-    telling = [held for held in found if asks_and_answers(first_of(held))]
-    if lists := (telling or found):
+        record_lists = [held for held in record_lists if len(held.keys) < 2]
+    telling = [held for held in record_lists if asks_and_answers(first_of(held))]
+    if lists := (telling or record_lists):
         return read_lists(lists, members, source, skip=skip)
     # Pandas writes lists of lists when it splits a table.
     for member in (m for m in members if not line or m.key == SPLIT):

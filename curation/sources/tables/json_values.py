@@ -76,7 +76,7 @@ class JsonReader:
         level = [value] if brackets > DEEPEST else []
         for _ in range(DEEPEST):
             inner = [list(o.values()) if isinstance(o, dict) else o for o in level]
-            level = [part for one in inner if isinstance(one, list) for part in one]
+            level = [part for element in inner if isinstance(element, list) for part in element]
         if level:
             raise BadValueError(f"is nested more than {DEEPEST} levels deep")
         return value, end
@@ -107,32 +107,32 @@ class JsonReader:
 
         The values are as they stand: what `read` refuses in them is not refused.
         """
-        found: dict[str, JsonMember] = {}
+        by_key: dict[str, JsonMember] = {}
         place = self.after("{", place)
         while not self.text.startswith("}", place):
-            if found:
+            if by_key:
                 place = self.after(",", place)
             member, end = self.member(place)
-            if member.key in found:
+            if member.key in by_key:
                 raise BadJsonError(f"the key {shortened(member.key)} is there twice", place)
-            found[member.key] = member
+            by_key[member.key] = member
             place = self.after_blank(end)
         if all_there_is:
             self.refuse_rest(place + 1)
-        return list(found.values())
+        return list(by_key.values())
 
     def places_of(self, paths: Collection[Keys]) -> dict[Keys, int]:
         """Where the values stand that these keys lead to, from the outermost object on."""
         above = {path[:depth] for path in paths for depth in range(len(path))}
-        found = dict[Keys, int]()
+        places = dict[Keys, int]()
         open_places: list[tuple[Keys, int]] = [((), self.after_blank(0))]
         while open_places:
             keys, place = open_places.pop()
-            found[keys] = place
+            places[keys] = place
             inner = self.members(place) if keys in above else ()
             told = (((*keys, member.key), member.place) for member in inner)
-            open_places += [one for one in told if one[0] in above or one[0] in paths]
-        return found
+            open_places += [entry for entry in told if entry[0] in above or entry[0] in paths]
+        return places
 
     def member(self, place: int) -> tuple[JsonMember, int]:
         key, end = decoded(PLAIN, self.text, place)
@@ -158,8 +158,8 @@ class JsonReader:
             raise BadJsonError(MORE, place)
 
     def after_blank(self, place: int) -> int:
-        found = BLANK.match(self.text, place)
-        return found.end() if found else place
+        match = BLANK.match(self.text, place)
+        return match.end() if match else place
 
 
 def decoded(decoder: json.JSONDecoder, text: str, place: int) -> tuple[Any, int]:
@@ -179,11 +179,11 @@ def decoded(decoder: json.JSONDecoder, text: str, place: int) -> tuple[Any, int]
 
 def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """An object. Raises BadValueError when it has a key twice."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    by_key = dict(pairs)
+    if len(by_key) < len(pairs):
         (doubled, _), *_ = Counter(key for key, _ in pairs).most_common(1)
         raise BadValueError(f"has the key {shortened(doubled)} twice")
-    return found
+    return by_key
 
 
 def nulled_note(count: int) -> list[str]:

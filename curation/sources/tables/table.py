@@ -66,10 +66,10 @@ def find_column(table: Table, name: str) -> str:
     if name in table.columns:
         return name
     wanted = plain_name(name)
-    found = [column for column in table.columns if plain_name(column) == wanted]
-    if len(found) == 1:
-        return found[0]
-    problem = "no such column" if not found else f"could be any of {names_listed(found)}"
+    matching = [column for column in table.columns if plain_name(column) == wanted]
+    if len(matching) == 1:
+        return matching[0]
+    problem = "no such column" if not matching else f"could be any of {names_listed(matching)}"
     there = names_listed(table.columns) if table.columns else "none"
     raise InputError(f"{problem}; the columns are {there}", file=table.path, field=name)
 
@@ -110,7 +110,7 @@ class LineNumbers:
     """Line numbers from 1 of places in a text."""
 
     def __init__(self, source: TextFile) -> None:
-        self.ends = [found.start() for found in re.finditer(source.line_end, source.text)]
+        self.ends = [match.start() for match in re.finditer(source.line_end, source.text)]
 
     def at(self, place: int) -> int:
         return bisect_left(self.ends, place) + 1

@@ -96,8 +96,8 @@ def refuse_long(data: bytes, path: Path) -> None:
     end = b"\n" if b"\n" in data else b"\r"
     begin, line = 0, 1
     while begin < len(data):
-        found = data.find(end, begin)
-        stop = len(data) if found < 0 else found
+        place = data.find(end, begin)
+        stop = len(data) if place < 0 else place
         if stop - begin > LONGEST_LINE:
             problem = f"{TOO_LONG}: a record is on a line of its own"
             raise InputError(problem, file=path, line=line)
@@ -194,14 +194,14 @@ def unzipped(archive: zipfile.ZipFile, path: Path) -> Iterator[FileBytes]:
             problem = f"holds {shortened(name)}, a path that leads out of it: nothing of it is read"
             raise InputError(problem, file=path)
     inside = [Path(name) for name in names if not name.endswith("/")]
-    inside = [one for one in inside if is_seen(one) and is_data(one)]
+    inside = [file for file in inside if is_seen(file) and is_data(file)]
     chosen = set(without_settings(inside))
-    found = [one for one in archive.infolist() if Path(one.filename) in chosen]
-    if not found:
+    entries = [entry for entry in archive.infolist() if Path(entry.filename) in chosen]
+    if not entries:
         problem = "is a ZIP archive without CSV, JSON, JSON Lines, Parquet or XLSX"
         raise InputError(f"{problem}: {UNPACK}, and name what is in it", file=path)
-    refuse_inflated(sum(one.file_size for one in found), path)
-    for info in sorted(found, key=lambda one: one.filename):
+    refuse_inflated(sum(entry.file_size for entry in entries), path)
+    for info in sorted(entries, key=lambda entry: entry.filename):
         where = path / info.filename
         data = member(archive, info, where)
         if data.startswith(ZIP):

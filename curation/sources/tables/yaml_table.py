@@ -46,19 +46,19 @@ class Loaded:
         if id(node) in seen:
             self.source.refuse("has an anchor that is used again (*): write it out", line)
         seen.add(id(node))
-        found: Any
+        content: Any
         if isinstance(node, yaml.SequenceNode):
-            found = [self.plain(one, seen) for one in node.value]
+            content = [self.plain(child, seen) for child in node.value]
         else:
-            found = {}
+            content = {}
             for key, value in node.value:
                 name = str(key.value)
-                if name in found:
+                if name in content:
                     problem = f"has the key {shortened(name)} twice"
                     self.source.refuse(problem, key.start_mark.line + 1)
-                found[name] = self.plain(value, seen)
-        self.lines[id(found)] = line
-        return found
+                content[name] = self.plain(value, seen)
+        self.lines[id(content)] = line
+        return content
 
     def line_of(self, value: Any) -> int:
         return self.lines.get(id(value), 1)
@@ -76,10 +76,10 @@ def read_yaml(sources: Sequence[TextFile]) -> list[Table]:
         beside = [f for f in files if isinstance(f.value, dict) and BESIDE_RASA & f.value.keys()]
         rasa = [file for file in files if file in rasa or file in beside]
     others = [table for file in files if file not in rasa for table in tables_of(file)]
-    found = [*rasa_tables(rasa), *others]
-    if not found:
+    tables = [*rasa_tables(rasa), *others]
+    if not tables:
         sources[0].refuse(NO_QUESTIONS if rasa else NO_RECORDS)
-    return found
+    return tables
 
 
 def loaded(source: TextFile) -> Loaded:
@@ -108,13 +108,13 @@ def tables_of(file: Loaded) -> Iterator[Table]:
         return
     held = list(held_in({"": value} if isinstance(value, list) else value))
     if held and not are_alike(held):
-        names = ", ".join(shortened(KEYS.join(one.keys)) for one in held)
+        names = ", ".join(shortened(KEYS.join(record_list.keys)) for record_list in held)
         file.source.refuse(f"holds several lists of records, {names}: make each a file of its own")
     rows = [
         TableRow(file.line_of(record), part | flat)
-        for one in held
-        for part in [{PART: KEYS.join(one.keys)} if len(held) > 1 else {}]
-        for record in records_of(one)
+        for record_list in held
+        for part in [{PART: KEYS.join(record_list.keys)} if len(held) > 1 else {}]
+        for record in records_of(record_list)
         for flat in flattened(record)
     ]
     if rows:
@@ -130,15 +130,15 @@ def table_of(source: TextFile, rows: Sequence[TableRow]) -> Table:
 
 
 def is_list_of_texts(value: Any) -> bool:
-    return isinstance(value, list) and all(one is None or isinstance(one, str) for one in value)
+    return isinstance(value, list) and all(text is None or isinstance(text, str) for text in value)
 
 
 def conversations(file: Loaded) -> Iterator[TableRow]:
     categories = file.value.get("categories")
     about = {"category": categories[0]} if isinstance(categories, list) and categories else {}
     for turns in file.value["conversations"]:
-        said = [text for text in turns if text]
-        messages = [{"role": ROLES[i % 2], "content": text} for i, text in enumerate(said)]
+        texts = [text for text in turns if text]
+        messages = [{"role": ROLES[i % 2], "content": text} for i, text in enumerate(texts)]
         yield TableRow(file.line_of(turns), {"messages": messages, **about})
 
 
@@ -183,8 +183,8 @@ def examples(value: Any) -> Iterator[str]:
     """They stand in one text, as a list of Markdown, or in a list."""
     if isinstance(value, str):
         yield from EXAMPLE.findall(value)
-    for one in value if isinstance(value, list) else ():
-        text = one.get("text") if isinstance(one, dict) else one
+    for example in value if isinstance(value, list) else ():
+        text = example.get("text") if isinstance(example, dict) else example
         if isinstance(text, str):
             yield text.strip().removeprefix("- ")
 
@@ -193,7 +193,7 @@ def answers_in(value: Any) -> Iterator[tuple[str, str]]:
     """The first text of every answer, by its name."""
     responses = value.get("responses")
     for name in responses if isinstance(responses, dict) else ():
-        texts = [one.get("text") for one in list_in(responses, name) if isinstance(one, dict)]
+        texts = [entry.get("text") for entry in list_in(responses, name) if isinstance(entry, dict)]
         if text := next((text for text in texts if text and isinstance(text, str)), None):
             yield name, text
 
@@ -209,5 +209,5 @@ def answered_in(value: Any) -> Iterator[tuple[str, str]]:
 
 def list_in(value: dict[str, Any], name: str) -> list[Any]:
     """The list under a name; none where something else stands there."""
-    found = value.get(name)
-    return found if isinstance(found, list) else []
+    listed = value.get(name)
+    return listed if isinstance(listed, list) else []

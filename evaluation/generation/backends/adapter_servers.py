@@ -164,10 +164,10 @@ class VllmReplica(AdapterServer):
         url = httpx2.URL(f"{self.root}/tokenize")
         shown = {name: told[name] for name in ("messages", "tools") if name in told}
         body = {"model": model, **shown, "add_generation_prompt": to_answer}
-        found = (await self.post(url, body)).get("tokens")
-        if not isinstance(found, list) or not all(isinstance(token, int) for token in found):
+        tokens = (await self.post(url, body)).get("tokens")
+        if not isinstance(tokens, list) or not all(isinstance(token, int) for token in tokens):
             raise self.bad("sends no tokens")
-        return found
+        return tokens
 
     async def logprobs(self, model: str, tokens: Tokens, behind: int) -> list[float]:
         """The log-probabilities, in nats, of the tokens that follow the first `behind` ones."""

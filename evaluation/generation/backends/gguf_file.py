@@ -240,10 +240,10 @@ def pack(name: str, weight: Array, packing: Packing) -> tuple[Array, Kind]:
 
 def by_library(weight: Array, kind: Kind) -> Array:
     """K-types, which the package gguf cannot write, by ggml's own quantiser out of xllamacpp."""
-    found = find_spec("xllamacpp.xllamacpp")
-    if found is None or found.origin is None:
+    spec = find_spec("xllamacpp.xllamacpp")
+    if spec is None or spec.origin is None:
         raise InputError(f"{kind.name.lower()} is written by xllamacpp: pip install xllamacpp")
-    quantise = ctypes.CDLL(found.origin).ggml_quantize_chunk
+    quantise = ctypes.CDLL(spec.origin).ggml_quantize_chunk
     quantise.restype = ctypes.c_size_t
     pointer, number = ctypes.c_void_p, ctypes.c_int64
     quantise.argtypes = [ctypes.c_int, pointer, pointer, number, number, number, pointer]
@@ -329,8 +329,8 @@ def find_converter() -> Path | None:
         if not file.is_file():
             raise InputError(f"$LLAMA_CPP holds no {CONVERTER}", file=folder)
         return file
-    found = shutil.which(CONVERTER)
-    return Path(found) if found else None
+    program = shutil.which(CONVERTER)
+    return Path(program) if program else None
 
 
 def convert(converter: Path, merged: Path, target: Path, packing: Packing) -> None:
@@ -339,8 +339,8 @@ def convert(converter: Path, merged: Path, target: Path, packing: Packing) -> No
     command = [sys.executable, *files, "--outtype", packing]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode or not target.is_file():
-        said = (done.stderr or done.stdout).strip().splitlines()[-5:]
-        raise IncumbentError("\n".join([f"{converter} could not write {target.name}:", *said]))
+        lines = (done.stderr or done.stdout).strip().splitlines()[-5:]
+        raise IncumbentError("\n".join([f"{converter} could not write {target.name}:", *lines]))
 
 
 # --- prompt lengths -------------------------------------------------------------------------------

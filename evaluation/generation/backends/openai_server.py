@@ -187,8 +187,8 @@ class OpenAIServer:
         status = response.status_code
         if status < httpx2.codes.BAD_REQUEST:
             return self.bad(f"answers with status {status}, and is no server of OpenAI's API")
-        said = (await self.whole(response, LARGEST_COMPLAINT)).decode("utf-8", "replace")
-        error = error_of(self.redacted(said))
+        complaint = (await self.whole(response, LARGEST_COMPLAINT)).decode("utf-8", "replace")
+        error = error_of(self.redacted(complaint))
         wait = retry_after_seconds(response.headers.get("Retry-After", "").strip())
         return BackendError(busy_not_away(status), str(error["message"]), error, wait)
 
@@ -199,9 +199,9 @@ class OpenAIServer:
 
     def checked_body(self, data: bytes) -> dict[str, Any]:
         """An answer or a part of one. Raises BackendError for an error that comes in its place."""
-        found = self.parsed(data)
-        if found.get("error") is None:
-            return found
+        body = self.parsed(data)
+        if body.get("error") is None:
+            return body
         error = error_of(self.redacted(data.decode("utf-8", "replace")))
         code = error.get("code")
         status = code if isinstance(code, int) and 400 <= code < 600 else BAD_ANSWER
@@ -209,12 +209,12 @@ class OpenAIServer:
 
     def parsed(self, data: bytes) -> dict[str, Any]:
         try:
-            found = DECODER.decode(data.decode())
+            body = DECODER.decode(data.decode())
         except (ValueError, RecursionError):
             raise self.bad("answers with what is no JSON") from None
-        if not isinstance(found, dict):
+        if not isinstance(body, dict):
             raise self.bad("answers with JSON that is no object")
-        return found
+        return body
 
     def redacted(self, text: str) -> str:
         """What it says without the key, which some servers repeat in their complaints."""
@@ -249,10 +249,10 @@ def busy_not_away(status: int) -> int:
 def error_of(said: str) -> dict[str, Any]:
     """A server's complaint in OpenAI's shape, whichever shape it has; always with a message."""
     try:
-        found = DECODER.decode(said)
+        body = DECODER.decode(said)
     except (ValueError, RecursionError):
-        found = said
-    inner = found.get("error", found) if isinstance(found, dict) else found
+        body = said
+    inner = body.get("error", body) if isinstance(body, dict) else body
     fields = inner if isinstance(inner, dict) else {"message": inner}
     # SGLang's about adapters, FastAPI's, and what is in none of these shapes.
     message = fields.get("message") or fields.get("error_message") or fields.get("detail") or said

@@ -48,8 +48,8 @@ def find_server() -> list[str]:
         if shutil.which(named) is None:
             raise InputError(f"${VARIABLE} is no program: {named}")
         return [named]
-    if found := shutil.which(PROGRAM):
-        return [found]
+    if program := shutil.which(PROGRAM):
+        return [program]
     if find_spec("xllamacpp"):
         return [sys.executable, "-m", OF_THE_PACKAGE]
     raise InputError(

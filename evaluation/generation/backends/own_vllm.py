@@ -131,12 +131,12 @@ async def own_replica(
     """
     program = [str(python), "-m", MODULE]
     held = [f"--model={base}", f"--served-model-name={base.name}", "--generation-config=vllm"]
-    own = OwnVllm.of([*program, *OPTIONS, f"--dtype={precision}", *options, *held])
-    replica = VllmReplica(own.url, key=own.key, timeout=timeout)
+    vllm = OwnVllm.of([*program, *OPTIONS, f"--dtype={precision}", *options, *held])
+    replica = VllmReplica(vllm.url, key=vllm.key, timeout=timeout)
     try:
-        await own.server.ready(replica, START_SECONDS)
+        await vllm.server.ready(replica, START_SECONDS)
         if (await replica.names()).base != base.name:  # what listens there took the port before
-            raise BackendError(UNREACHABLE, f"{own.url} is another server: run it again")
+            raise BackendError(UNREACHABLE, f"{vllm.url} is another server: run it again")
     except BaseException:
         await replica.close()
         OwnVllm.end()
@@ -207,6 +207,6 @@ def free_port() -> int:
 def last_lines(log: int) -> str:
     """What it said last, without what a terminal would take for orders."""
     size = os.fstat(log).st_size
-    said = os.pread(log, 4096, max(0, size - 4096)).decode(errors="replace")
-    lines = ["".join(c for c in line if c.isprintable()) for line in said.splitlines()]
+    text = os.pread(log, 4096, max(0, size - 4096)).decode(errors="replace")
+    lines = ["".join(c for c in line if c.isprintable()) for line in text.splitlines()]
     return "\n".join(lines[-8:])

@@ -32,13 +32,13 @@ def signal_all(leader: int, number: signal.Signals) -> None:
 
 def run(command: list[str]) -> int:
     """The exit code."""
-    own = os.getpid()
+    parent = os.getpid()
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])  # until there is who to hand it to
     program = os.fork()
     if not program:
         os.setsid()  # Ctrl-C in the terminal is for whoever started it
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-        tie(own)
+        tie(parent)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
         os.execvp(command[0], command)
 

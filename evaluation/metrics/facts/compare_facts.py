@@ -22,8 +22,11 @@ class TextFacts:
         self.text = text
         self.all = find_facts(text, doubtful=True)
         self.certain = [fact for fact in self.all if not fact.doubtful]
-        coarse = ({one for said in fact.readings for one in coarser(said)} for fact in self.all)
-        self.often = Counter(one for readings in coarse for one in readings)
+        coarse = (
+            {coarse_reading for reading in fact.readings for coarse_reading in coarser(reading)}
+            for fact in self.all
+        )
+        self.often = Counter(reading for readings in coarse for reading in readings)
 
     @cached_property
     def names(self) -> NameText:
@@ -87,16 +90,16 @@ def compare_facts(
     """
     given = prompt.says if prompt else lambda _: False
     asked = [f for f in distinct(reference.certain) if f.kind != "name" or not given(f)]
-    said = [fact for fact in asked if answer.says(fact)]
+    stated = [fact for fact in asked if answer.says(fact)]
     lost = [fact for fact in asked if not answer.says(fact)]
     # What the reference says twice and the answer once may have been replaced at the other place.
-    rarer = [fact for fact in said if answer.count(fact) < reference.count(fact)]
+    rarer = [fact for fact in stated if answer.count(fact) < reference.count(fact)]
     known = [text for text in (reference, prompt) if text]
     new = [fact for fact in distinct(answer.certain) if not any(text.says(fact) for text in known)]
     rivals = dict(paired([*lost, *rarer], new))
     used = set(rivals.values())
     return FactComparison(
-        kept=tuple(fact for fact in said if fact not in rivals),
+        kept=tuple(fact for fact in stated if fact not in rivals),
         contradicted=tuple(rivals),
         omitted=tuple(fact for fact in lost if fact not in rivals),
         added=tuple(fact for fact in new if fact not in used),

@@ -80,7 +80,7 @@ def conditions_kept(answer: str, reference: str) -> float | None:
 
 
 def keeps(name: str, answer: str) -> bool:
-    if not any(CONDITIONS[one].search(answer) for one in (name, *OTHERWISE.get(name, ()))):
+    if not any(CONDITIONS[kind].search(answer) for kind in (name, *OTHERWISE.get(name, ()))):
         return False
     opposite = OPPOSITE.get(name)
     plain = ASKED_WORDS[name].search(answer)
@@ -171,13 +171,13 @@ def swapped_terms(answer: TextFacts, reference: TextFacts) -> list[tuple[str, st
     """What stands in the reference, and what the answer has in its place, beside the facts."""
     ours, theirs = singulars(answer.without_facts), singulars(reference.without_facts)
     lost, new = set(theirs) - set(ours), set(ours) - set(theirs)
-    found = dict(rivals(lost, new))
+    swapped = dict(rivals(lost, new))
     described = {noun: word for word, noun in pairwise(theirs) if word in lost and counts(word)}
     for word, noun in pairwise(ours):
         gone = described.get(noun) if noun not in SMALL else None
         if gone and word in new and counts(word) and not alike(gone, word):
-            found.setdefault(gone, word)
-    return sorted(found.items())
+            swapped.setdefault(gone, word)
+    return sorted(swapped.items())
 
 
 def rivals(lost: set[str], new: set[str]) -> Iterator[tuple[str, str]]:

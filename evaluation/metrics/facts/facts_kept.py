@@ -72,20 +72,20 @@ class FactsKept(PerItem):
             for prediction, reference in zip(predictions, references, strict=True)
         ]
         asked = map(TextFacts, prompts) if prompts else repeat(None)
-        found = [compare_facts(*pair, prompt) for pair, prompt in zip(pairs, asked, strict=False)]
-        self.flags = {NO_FACTS: [i for i, one in enumerate(found) if not one.asked]}
+        items = [compare_facts(*pair, prompt) for pair, prompt in zip(pairs, asked, strict=False)]
+        self.flags = {NO_FACTS: [i for i, item in enumerate(items) if not item.asked]}
         conditions = [conditions_kept(answer.text, reference.text) for answer, reference in pairs]
-        self.unread = {name: without(found, kinds) for name, kinds in SPEAKS_OF.items()}
-        self.unread["conditions_kept"] = [i for i, one in enumerate(conditions) if one is None]
+        self.unread = {name: without(items, kinds) for name, kinds in SPEAKS_OF.items()}
+        self.unread["conditions_kept"] = [i for i, share in enumerate(conditions) if share is None]
         self.inapplicable = self.unread
-        by_kind = {f"{kind}s_kept": [kept_share(one, kind) for one in found] for kind in KINDS}
+        by_kind = {f"{kind}s_kept": [kept_share(item, kind) for item in items] for kind in KINDS}
         return by_kind | {
-            "facts": [kept_share(one) - contradicted(one) for one in found],
-            "facts_kept": [kept_share(one) for one in found],
-            "facts_contradicted": [contradicted(one) for one in found],
-            "facts_added": [float(len(one.added)) for one in found],
-            "figures_right": [float(kept_share(one, *FIGURES) == 1.0) for one in found],
-            "figures_wrong": [float(count(one.contradicted, FIGURES) > 0) for one in found],
+            "facts": [kept_share(item) - contradicted(item) for item in items],
+            "facts_kept": [kept_share(item) for item in items],
+            "facts_contradicted": [contradicted(item) for item in items],
+            "facts_added": [float(len(item.added)) for item in items],
+            "figures_right": [float(kept_share(item, *FIGURES) == 1.0) for item in items],
+            "figures_wrong": [float(count(item.contradicted, FIGURES) > 0) for item in items],
             "conditions_kept": [1.0 if share is None else share for share in conditions],
             "terms_swapped": [float(len(swapped_terms(*pair))) for pair in pairs],
         }
@@ -101,7 +101,7 @@ SPEAKS_OF: dict[str, tuple[Kind, ...]] = {
 
 def without(found: Sequence[FactComparison], kinds: Sequence[str]) -> list[int]:
     """The positions of the items whose reference has no fact of these kinds."""
-    return [i for i, one in enumerate(found) if not count(one.asked, kinds)]
+    return [i for i, item in enumerate(found) if not count(item.asked, kinds)]
 
 
 def kept_share(found: FactComparison, *kinds: str) -> float:

@@ -294,13 +294,13 @@ def find_facts(text: str, *, doubtful: bool = False) -> tuple[Fact, ...]:
 
     With `doubtful`, those too that may be none. Takes time linear in the length of the text.
     """
-    found: list[Fact] = []
+    facts: list[Fact] = []
     unread = figures_apart(without_list_numbers(folded(text)))
     for finder in FINDERS:
         new = apart(finder(unread))
         unread = blanked(unread, [(fact.start, fact.end) for fact in new])
-        found += new
-    kept = [fact for fact in found if doubtful or not fact.doubtful]
+        facts += new
+    kept = [fact for fact in facts if doubtful or not fact.doubtful]
     kept = [replace(fact, text=text[fact.start : fact.end]) for fact in kept]
     return tuple(sorted(kept, key=lambda fact: fact.start))
 

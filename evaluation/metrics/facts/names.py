@@ -44,8 +44,8 @@ def identifiers(text: str) -> Iterator[Fact]:
 
 def names(text: str) -> Iterator[Fact]:
     """Names as they are written in English, in a folded text."""
-    found = list(text_words(text))
-    runs = [kept for run in capital_runs(text, found) if (kept := trimmed(run))]
+    tokens = list(text_words(text))
+    runs = [kept for run in capital_runs(text, tokens) if (kept := trimmed(run))]
     inside = {word.lower for run in runs for word in run if not word.first}
     for run in runs:
         start, end = run[0].start, run[-1].end
@@ -203,7 +203,7 @@ class NameText:
     def __init__(self, text: str, names: Sequence[Fact]) -> None:
         words = spelled(name_value(text))
         self.text = f" {' '.join(words)} "
-        self.joined = {*words, *(one + two for one, two in pairwise(words))}
+        self.joined = {*words, *(first + two for first, two in pairwise(words))}
         self.values = {fact.value for fact in names}
         self.sets = {frozenset(content(value.split())) for value in self.values}
         self.capitals = {word for value in self.values for word in value.split()}

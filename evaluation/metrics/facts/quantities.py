@@ -52,19 +52,19 @@ class Quantity:
 
 def quantities(text: str) -> Iterator[Fact]:
     """The quantities of a folded text, from left to right."""
-    for found in added(shared(list(measured(text)), text), text):
-        span = text[found.start : found.end]
-        kind = "date" if YEAR.fullmatch(span) else found.kind
-        yield Fact(kind, span, found.start, found.end, found.value, found.doubtful)
+    for quantity in added(shared(list(measured(text)), text), text):
+        span = text[quantity.start : quantity.end]
+        kind = "date" if YEAR.fullmatch(span) else quantity.kind
+        yield Fact(kind, span, quantity.start, quantity.end, quantity.value, quantity.doubtful)
 
 
 def measured(text: str) -> Iterator[Quantity]:
     end = 0
     for number in numbers(text):
         if number.start >= end:
-            found = with_unit(text, number)
-            end = found.end
-            yield found
+            quantity = with_unit(text, number)
+            end = quantity.end
+            yield quantity
 
 
 def with_unit(text: str, number: Number) -> Quantity:
@@ -79,11 +79,11 @@ def with_unit(text: str, number: Number) -> Quantity:
     decade = unit and unit.end - number.end == 1 and YEAR.fullmatch(number.values[0])  # the 1980s
     if unit and not decade and not (money and money.start < number.start):
         kind: Kind = "date" if unit.kept_in in DURATIONS_KEPT_IN else "number"
-        found = replace(
+        quantity = replace(
             bare, kind=kind, end=unit.end, units=(unit.kept_in,), factor=unit.factor, doubtful=False
         )
         old = OLD.match(text, unit.end) if unit.kept_in == "months" and unit.factor == 12 else None
-        return replace(bare, end=old.end(), doubtful=False) if old else found
+        return replace(bare, end=old.end(), doubtful=False) if old else quantity
     if money:
         units = tuple(money.currencies.split("|"))
         return Quantity(
@@ -101,15 +101,20 @@ def with_unit(text: str, number: Number) -> Quantity:
 def shared(found: list[Quantity], text: str) -> list[Quantity]:
     """Give a number without a unit that of the one it is listed or ranged with."""
     for i in range(len(found) - 1, 0, -1):
-        one, next_one = found[i - 1], found[i]
-        between = text[one.end : next_one.start]
-        if one.bare and not next_one.bare and LINK.fullmatch(between) and next_one.units != ("th",):
-            found[i - 1] = like(one, next_one)
+        number, next_one = found[i - 1], found[i]
+        between = text[number.end : next_one.start]
+        if (
+            number.bare
+            and not next_one.bare
+            and LINK.fullmatch(between)
+            and next_one.units != ("th",)
+        ):
+            found[i - 1] = like(number, next_one)
     for i in range(1, len(found)):
-        last, one = found[i - 1], found[i]
-        between = text[last.end : one.start]
-        if one.bare and last.kind == "amount" and RANGE.fullmatch(between):
-            found[i] = like(one, last)
+        last, number = found[i - 1], found[i]
+        between = text[last.end : number.start]
+        if number.bare and last.kind == "amount" and RANGE.fullmatch(between):
+            found[i] = like(number, last)
     return found
 
 
@@ -120,14 +125,14 @@ def like(one: Quantity, other: Quantity) -> Quantity:
 def added(found: list[Quantity], text: str) -> Iterator[Quantity]:
     """2 hours 30 minutes are one span of time."""
     last: Quantity | None = None
-    for one in found:
-        if last and adds_up(last, one, text[last.end : one.start]):
-            sum_ = Decimal(last.scaled(last.values[0])) + Decimal(one.scaled(one.values[0]))
-            last = replace(last, end=one.end, values=(plain(sum_),), factor=Decimal(1))
+    for part in found:
+        if last and adds_up(last, part, text[last.end : part.start]):
+            sum_ = Decimal(last.scaled(last.values[0])) + Decimal(part.scaled(part.values[0]))
+            last = replace(last, end=part.end, values=(plain(sum_),), factor=Decimal(1))
             continue
         if last:
             yield last
-        last = one
+        last = part
     if last:
         yield last
 

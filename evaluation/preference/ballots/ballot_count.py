@@ -89,14 +89,14 @@ def count(ballots: Sequence[Ballot], votes: int = 1) -> Count:
     by_pair: dict[tuple[str, str], list[Majority]] = defaultdict(list)
     for majority in counted:
         by_pair[majority.versions].append(majority)
-    found = [pair_result(pair, items, rank) for pair, items in by_pair.items()]
+    pairs = [pair_result(pair, items, rank) for pair, items in by_pair.items()]
     return Count(
         ballots=len(ballots),
         items=len({ballot.item for ballot in ballots}),
         reviewers=len({ballot.reviewer for ballot in ballots}),
         votes=votes,
         ratings=ratings,
-        pairs=tuple(sorted(found, key=lambda result: (rank[result.first], rank[result.second]))),
+        pairs=tuple(sorted(pairs, key=lambda result: (rank[result.first], rank[result.second]))),
         agreements=agreements(chosen),
         consensus=consensus(chosen),
         sides=sides(ballots, rank),
@@ -133,12 +133,12 @@ def sides(ballots: Iterable[Ballot], rank: Mapping[str, int]) -> Sides | None:
     if not decided:
         return None
     left = sum(ballot.choice == "left" for ballot in decided)
-    found = stats.binomtest(left, len(decided)).proportion_ci(LEVEL, method="wilson")
+    interval = stats.binomtest(left, len(decided)).proportion_ci(LEVEL, method="wilson")
     return Sides(
         decided=len(decided),
         left=left,
         left_share=left / len(decided),
-        interval=(float(found.low), float(found.high)),
+        interval=(float(interval.low), float(interval.high)),
         better_left=fmean(rank[ballot.left] < rank[ballot.right] for ballot in decided),
     )
 
@@ -191,16 +191,16 @@ def words_by_pair(lines: Iterable[JudgeLine]) -> dict[VersionPair, dict[str, flo
     """The chance of the first version by name, by pair of versions and item; both orders are
     averaged.
     """
-    said: dict[tuple[VersionPair, str], list[float]] = defaultdict(list)
+    by_item: dict[tuple[VersionPair, str], list[float]] = defaultdict(list)
     for line in lines:
         # The chance of the first version by name.
-        said[line.pair, line.item].append(
+        by_item[line.pair, line.item].append(
             line.preference if line.left == line.pair[0] else 1 - line.preference
         )
-    found: dict[VersionPair, dict[str, float]] = defaultdict(dict)
-    for (pair, item), chances in said.items():
-        found[pair][item] = fmean(chances)
-    return dict(found)
+    words: dict[VersionPair, dict[str, float]] = defaultdict(dict)
+    for (pair, item), chances in by_item.items():
+        words[pair][item] = fmean(chances)
+    return dict(words)
 
 
 # --- ballots with judge ---------------------------------------------------------------------------
@@ -236,11 +236,11 @@ def prediction_powered(
     words, made = words_by_pair(lines), []
     for pair in found.pairs:
         names = min(pair.first, pair.second), max(pair.first, pair.second)
-        said = words.get(names)
-        closed = [one for one in found.majorities if one.versions == names and one.closed]
-        if said and (result := of_pair(pair, said, closed, path)):
+        chances = words.get(names)
+        closed = [item for item in found.majorities if item.versions == names and item.closed]
+        if chances and (result := of_pair(pair, chances, closed, path)):
             made.append(result)
-    return tuple(sorted(made, key=lambda one: -one.votes))
+    return tuple(sorted(made, key=lambda estimate: -estimate.votes))
 
 
 def of_pair(
@@ -259,18 +259,18 @@ def of_pair(
     turned = pair.first > pair.second
     judge = [1 - chance if turned else chance for chance in said.values()]
     worth = {pair.first: 1.0, pair.second: 0.0, None: 0.5}
-    votes = [(places[one.item], worth[one.winner]) for one in closed]
-    found = combined(judge, votes)
-    if found is None:
+    votes = [(places[line.item], worth[line.winner]) for line in closed]
+    estimate = combined(judge, votes)
+    if estimate is None:
         return None
     return PredictionPowered(
         first=pair.first,
         second=pair.second,
-        estimate=found.estimate,
-        interval=(found.lower, found.upper),
-        se=found.se,
-        tuning=found.tuning,
-        items=found.items,
-        votes=found.votes,
-        saved=found.saved,
+        estimate=estimate.estimate,
+        interval=(estimate.lower, estimate.upper),
+        se=estimate.se,
+        tuning=estimate.tuning,
+        items=estimate.items,
+        votes=estimate.votes,
+        saved=estimate.saved,
     )

@@ -95,10 +95,10 @@ def by_comparison(ballots: Iterable[Ballot]) -> dict[tuple[str, tuple[str, str]]
     """The ballots on each item and pair of versions, by item; in the order of time, and of one
     moment in the order that they come in.
     """
-    found: dict[tuple[str, tuple[str, str]], list[Ballot]] = defaultdict(list)
+    comparisons: dict[tuple[str, tuple[str, str]], list[Ballot]] = defaultdict(list)
     for ballot in sorted(ballots, key=lambda ballot: moment_of(ballot.at.upper())):
-        found[ballot.item, ballot.pair].append(ballot)
-    return dict(sorted(found.items()))
+        comparisons[ballot.item, ballot.pair].append(ballot)
+    return dict(sorted(comparisons.items()))
 
 
 def leader(votes: Counter[str | None]) -> str | None:
@@ -141,16 +141,16 @@ def draws_of(
     """People's word on each draw, as far as each item that was drawn has closed. An item that comes
     again counts again; what was voted on out of turn counts when its turn comes.
     """
-    found: list[tuple[int, float]] = []
+    draws: list[tuple[int, float]] = []
     seen: set[int] = set()
     for position in drawn_positions(sheet, chances_of(pairs)):
         if (word := said[position]) is None:
             break
-        found.append((position, word))
+        draws.append((position, word))
         seen.add(position)
         if len(seen) == len(pairs):
             break  # each item was drawn: more draws tell nothing more
-    return found
+    return draws
 
 
 def drawn_positions(sheet: Digest, chances: tuple[float, ...] | None) -> Iterator[int]:
@@ -191,13 +191,13 @@ def pairs(
     """A pair of answers for each row, with what votes on it are weighed with."""
     for i, row in enumerate(rows):
         given = [answers[role][i] for role in SIDES]
-        sides = [(names[role], one.text) for role, one in zip(SIDES, given, strict=True)]
+        sides = [(names[role], answer.text) for role, answer in zip(SIDES, given, strict=True)]
         # A lot that is the same whenever the sheet is written again.
         if int(digest_json([row.id, sides])[0], 16) % 2:
             sides.reverse()
             given.reverse()
         (left, left_text), (right, right_text) = sides
-        left_turns, right_turns = (one.turns for one in given)
+        left_turns, right_turns = (answer.turns for answer in given)
         talk = row.is_conversation or left_turns or right_turns
         yield VotingPair(
             item=row.id,

@@ -81,8 +81,8 @@ def groups(ballots: Iterable[Ballot]) -> list[set[str]]:
         problem = f"there are {len(versions)} versions, and at most {MOST_VERSIONS} can be rated"
         raise InputError(f"{problem}: leave some of them out")
     met = np.array([[tuple(sorted((a, b))) in pairs for b in versions] for a in versions], bool)
-    found = {tuple(np.flatnonzero(row)) for row in reachable(met)} if versions else set()
-    return [{versions[i] for i in group} for group in sorted(found)]
+    components = {tuple(np.flatnonzero(row)) for row in reachable(met)} if versions else set()
+    return [{versions[i] for i in group} for group in sorted(components)]
 
 
 def tally(ballots: Sequence[Ballot]) -> WinCounts:
@@ -108,7 +108,7 @@ def rate_group(group: WinCounts, number: int) -> list[VersionStrength]:
     bounded = bool(is_bounded(wins > 0))
     (ratings,) = fit(wins[None], met > 0)
     limits = intervals(group, met > 0) if bounded else [None] * len(group.versions)
-    found = [
+    strengths = [
         VersionStrength(
             version=version,
             rating=float(ratings[i]),
@@ -119,7 +119,7 @@ def rate_group(group: WinCounts, number: int) -> list[VersionStrength]:
         )
         for i, version in enumerate(group.versions)
     ]
-    return sorted(found, key=lambda rating: (-rating.rating, rating.version))
+    return sorted(strengths, key=lambda rating: (-rating.rating, rating.version))
 
 
 def intervals(group: WinCounts, met: Relation) -> list[tuple[float, float] | None]:
@@ -139,8 +139,8 @@ def intervals(group: WinCounts, met: Relation) -> list[tuple[float, float] | Non
     ]
     tail = (1 - LEVEL) / 2
     low, high = np.quantile(np.concatenate(drawn), [tail, 1 - tail], axis=0)
-    found = zip(low.tolist(), high.tolist(), strict=True)
-    return [(a, b) if b - a > ROUNDING else None for a, b in found]
+    limits = zip(low.tolist(), high.tolist(), strict=True)
+    return [(a, b) if b - a > ROUNDING else None for a, b in limits]
 
 
 def drawn_counts(rng: np.random.Generator, resamples: int, items: int) -> Array:
@@ -287,13 +287,13 @@ def choices(ballots: Iterable[Ballot], rank: Mapping[str, int]) -> dict[ItemPair
     versions that is which one won. With more, the names of versions would not do as labels: each
     comparison admits two of them only, and so reviewers who toss coins would seem to agree.
     """
-    found: dict[ItemPair, dict[str, str]] = defaultdict(dict)
+    labels: dict[ItemPair, dict[str, str]] = defaultdict(dict)
     for ballot in sorted(ballots, key=lambda ballot: (ballot.item, ballot.pair)):
         better = min(ballot.pair, key=rank.__getitem__)
         won = "better" if ballot.winner == better else "worse"
         label = won if ballot.winner else ballot.choice
-        found[ballot.item, ballot.pair][ballot.reviewer] = label
-    return found
+        labels[ballot.item, ballot.pair][ballot.reviewer] = label
+    return labels
 
 
 def agreements(found: Mapping[ItemPair, Mapping[str, str]]) -> tuple[ReviewerAgreement, ...]:

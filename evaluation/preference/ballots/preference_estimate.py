@@ -86,13 +86,13 @@ def combined(
 
 def by_item(votes: Sequence[tuple[int, float]], items: int) -> dict[int, float]:
     """What people said of each item. Raises ValueError where they say two things of one."""
-    said: dict[int, float] = {}
+    words: dict[int, float] = {}
     for item, word in votes:
         if not 0 <= item < items or not 0 <= word <= 1:
             raise ValueError(f"{word!r} of item {item} of {items}: no vote")
-        if said.setdefault(item, word) != word:
+        if words.setdefault(item, word) != word:
             raise ValueError(f"item {item} was drawn again, and people's word is another one")
-    return said
+    return words
 
 
 def included(draws: int, chances: Sequence[float]) -> Array:
@@ -117,16 +117,16 @@ def gathered(
     chance = np.ones(len(judge)) if even else included(len(votes), chances or ())
     if len(chance) != len(judge) or len(clusters or judge) != len(judge):
         raise ValueError("judge, chances and clusters must be as many")
-    said = by_item(votes, len(judge))
+    words = by_item(votes, len(judge))
     if places is not None:
-        said = {at: said[i] for at, i in enumerate(places) if i in said}
+        words = {at: words[i] for at, i in enumerate(places) if i in words}
         judge, chance = [judge[i] for i in places], chance[list(places)]
         clusters = [clusters[i] for i in places] if clusters else None
-    items, drawn = len(judge), np.array(sorted(said), dtype=np.int64)
+    items, drawn = len(judge), np.array(sorted(words), dtype=np.int64)
     if len(drawn) and chance[drawn].min() <= 0:
         raise ValueError("there is a vote on an item whose chance is 0")
     people, weights = np.zeros(items), np.zeros(items)
-    people[drawn] = [said[i] for i in drawn.tolist()]
+    people[drawn] = [words[i] for i in drawn.tolist()]
     weights[drawn] = 1 / chance[drawn]
     scale = items / weights.sum() if len(drawn) else 1.0
     word = np.asarray(judge, dtype=np.float64)
@@ -216,8 +216,8 @@ def lacking(voted: Voted, rest: Array) -> float:
     """
     n, items = voted.votes, len(voted.judge)
     off = rest - voted.weighted(rest)
-    found = float((np.square(voted.weights * off)).sum()) / items**2
-    return max(0.0, 0.25 / n**2 - found) * (1 - n / items)
+    variance = float((np.square(voted.weights * off)).sum()) / items**2
+    return max(0.0, 0.25 / n**2 - variance) * (1 - n / items)
 
 
 def spread(voted: Voted, values: Array) -> float:
@@ -296,14 +296,14 @@ def differences(
     lean = np.asarray(judge, dtype=np.float64) - 0.5
     raised = 1 / (len(q) * q)
     drawn = np.array([i for i, _ in votes], dtype=np.int64)
-    said = np.array([y for _, y in votes], dtype=np.float64) - 0.5
+    words = np.array([y for _, y in votes], dtype=np.float64) - 0.5
     mean = float(lean.mean())
     moves = lean * raised - mean  # of mean 0 over the draws
-    tuning = predictable(moves[drawn], said * raised[drawn], float(q @ np.square(moves)))
-    found = 0.5 + tuning * mean + (said - tuning * lean[drawn]) * raised[drawn]
+    tuning = predictable(moves[drawn], words * raised[drawn], float(q @ np.square(moves)))
+    values = 0.5 + tuning * mean + (words - tuning * lean[drawn]) * raised[drawn]
     # Between λ = 0 and 1 the largest loss is convex in λ, so it is under the straight line.
     most = (1 - tuning) * 0.5 * raised.max() + tuning * ((0.5 + lean) * raised).max()
-    return Draws(found, 0.5 + tuning * mean - most)
+    return Draws(values, 0.5 + tuning * mean - most)
 
 
 def predictable(moves: Array, said: Array, variance: float) -> Array:

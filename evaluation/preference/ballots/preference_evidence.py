@@ -90,14 +90,14 @@ def preference_of(
     if not places:
         return None
     voted = gathered(items.judge, draws, items.chances, items.clusters, places)
-    found = estimate_of(voted)
-    if found is None:
+    estimate = estimate_of(voted)
+    if estimate is None:
         return None
     asked = whole and policy.preference_test == "e-value"
-    e = smaller_e_value(items, draws, found) if asked else None
-    values, words = outcomes(voted, found.tuning) - 0.5, voted.people[voted.weights > 0]
+    e = smaller_e_value(items, draws, estimate) if asked else None
+    values, words = outcomes(voted, estimate.tuning) - 0.5, voted.people[voted.weights > 0]
     clusters = [items.clusters[i] for i in places]
-    return evidence_of(found, values, words, clusters, policy.threshold(PREFERENCE), e)
+    return evidence_of(estimate, values, words, clusters, policy.threshold(PREFERENCE), e)
 
 
 def smaller_e_value(items: JudgedItems, draws: Draws, found: PreferenceEstimate) -> float:
@@ -155,11 +155,11 @@ class VotesNeeded(Record):
     alone: int | None  # more, if there were no judge
 
     def __str__(self) -> str:
-        found = self.told(self.with_judge, "with this judge ")
+        text = self.told(self.with_judge, "with this judge ")
         if not self.with_judge:
-            return found
+            return text
         without = "there are too few items" if self.alone is None else f"{self.alone:,}"
-        return f"{found}; without it {without}"
+        return f"{text}; without it {without}"
 
     @property
     def by_people(self) -> str:

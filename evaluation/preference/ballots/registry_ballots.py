@@ -66,24 +66,24 @@ def closed(cast: Sequence[StandingBallot], votes: int | None) -> list[BallotCast
 
 
 def rated(cast: Sequence[BallotCast], challenger: str) -> Rated:
-    found: Rated = {}
+    ratings: Rated = {}
     for respect in RESPECTS:
         sides = [
             sides_of(ballot, challenger) for ballot in cast if respect in (ballot.rubric or {})
         ]
-        said = [by_side[respect] for by_side in sides]
-        if said:
-            champion, other = (fmean(side) for side in zip(*said, strict=True))
-            found[PEOPLE + respect] = champion, other
-    return found
+        pairs = [by_side[respect] for by_side in sides]
+        if pairs:
+            champion, other = (fmean(side) for side in zip(*pairs, strict=True))
+            ratings[PEOPLE + respect] = champion, other
+    return ratings
 
 
 def sides_of(ballot: BallotCast, challenger: str) -> dict[str, tuple[int, int]]:
     """A ballot's ratings as (champion's, challenger's), whichever side they stood on."""
     swap = ballot.left == challenger
     return {
-        respect: (one.right, one.left) if swap else (one.left, one.right)
-        for respect, one in (ballot.rubric or {}).items()
+        respect: (rating.right, rating.left) if swap else (rating.left, rating.right)
+        for respect, rating in (ballot.rubric or {}).items()
     }
 
 
@@ -92,10 +92,10 @@ def with_least_error(measured: Measured, policy: Policy) -> Measured:
     that one item would make on which the two are one star apart.
     """
     return {
-        metric: at_least(found, 1 / found.n, policy.threshold(metric))
+        metric: at_least(evidence, 1 / evidence.n, policy.threshold(metric))
         if rated_by_people(metric)
-        else found
-        for metric, found in measured.items()
+        else evidence
+        for metric, evidence in measured.items()
     }
 
 
@@ -146,15 +146,15 @@ class PeoplesVotes:
         return tuple(self.item(pair, preference, metrics) for pair, preference in judged)
 
     def item(self, pair: VotingPair, preference: float | None, metrics: Sequence[str]) -> ItemScore:
-        said = (self.ratings or {}).get(pair.item, {})
+        ratings = (self.ratings or {}).get(pair.item, {})
         return ItemScore(
             item=pair.item,
             cluster=pair.cluster,
             slices=pair.slices or (),
-            champion={metric: said.get(metric, UNRATED)[0] for metric in metrics},
-            challenger={metric: said.get(metric, UNRATED)[1] for metric in metrics},
+            champion={metric: ratings.get(metric, UNRATED)[0] for metric in metrics},
+            challenger={metric: ratings.get(metric, UNRATED)[1] for metric in metrics},
             preference=preference,
-            unread=tuple(metric for metric in metrics if metric not in said) or None,
+            unread=tuple(metric for metric in metrics if metric not in ratings) or None,
         )
 
 
@@ -237,15 +237,15 @@ def with_cast_votes(
     if not votes.ballots:
         return evidence
     detail = asked.detail
-    standing = [one for one in state.standing(detail.sheet) if one.key.item not in left_out]
+    standing = [vote for vote in state.standing(detail.sheet) if vote.key.item not in left_out]
     votes = replace(
         votes, ratings=ratings_of(standing, detail.items, detail.challenger, asked.closes_at)
     )
-    found = evidence_with_votes(evidence, votes, policy, calibration_of(evidence, votes, params))
+    updated = evidence_with_votes(evidence, votes, policy, calibration_of(evidence, votes, params))
     if params.source != "people+judge":
-        return found
+        return updated
     draws = draws_of(asked.detail.sheet, votes.sheet, votes.preferences())
-    return with_people_and_judge(found, votes.sheet, draws, policy)
+    return with_people_and_judge(updated, votes.sheet, draws, policy)
 
 
 def votes_on_sheet(
@@ -261,11 +261,11 @@ def votes_on_sheet(
     # Those of the settings' file; on dev they count in the pipeline.
     here = params.asks_people and asked.detail.part == "sealed"
     filed = read_ballots(params.ballots) if here and params.ballots else ()
-    there = {(plain(one.reviewer), one.item, one.pair) for one in filed}
-    for one in cast:
-        if (plain(one.reviewer), one.item, one.pair) in there:
+    there = {(plain(ballot.reviewer), ballot.item, ballot.pair) for ballot in filed}
+    for vote in cast:
+        if (plain(vote.reviewer), vote.item, vote.pair) in there:
             raise InputError(
-                f"{one.reviewer!r} voted on item {one.item!r} in the file of ballots and on "
+                f"{vote.reviewer!r} voted on item {vote.item!r} in the file of ballots and on "
                 "the page too: take that line out of the file",
                 field="evaluation.preference.ballots",
             )
