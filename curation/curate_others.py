@@ -105,13 +105,13 @@ def sifted(
     return kept, left_out
 
 
-def fault(one: Record, ours: Contacts) -> str | None:
-    texts = [getattr(one, name) for name in text_fields(one)]
+def fault(record: Record, ours: Contacts) -> str | None:
+    texts = [getattr(record, name) for name in text_fields(record)]
     if not all(texts):
         return NO_WORDS
-    if isinstance(one, PreferencePair) and one.chosen == one.rejected:
+    if isinstance(record, PreferencePair) and record.chosen == record.rejected:
         return ONE_ANSWER
-    shown = [passage.text for passage in getattr(one, "evidence", None) or ()]
+    shown = [passage.text for passage in getattr(record, "evidence", None) or ()]
     return PERSONAL if find_personal_data("\n".join([*texts, *shown]), ours) else None
 
 
@@ -119,15 +119,15 @@ def clean_text(text: str) -> str:
     return mended_message(Message(role="user", content=text), PLAIN, "", "", []).content
 
 
-def text_fields(one: Record) -> tuple[str, ...]:
-    if isinstance(one, Document):
+def text_fields(record: Record) -> tuple[str, ...]:
+    if isinstance(record, Document):
         return ("text",)
-    answers = ("chosen", "rejected") if isinstance(one, PreferencePair) else ("completion",)
+    answers = ("chosen", "rejected") if isinstance(record, PreferencePair) else ("completion",)
     return ("prompt", *answers)
 
 
-def what_it_says(one: Record) -> object:
+def what_it_says(record: Record) -> object:
     """The same for two that say the same, wherever they are from."""
-    texts = tuple(getattr(one, name) for name in text_fields(one))
-    shown = evidence_digest(getattr(one, "evidence", None))
-    return texts, getattr(one, "label", None), shown
+    texts = tuple(getattr(record, name) for name in text_fields(record))
+    shown = evidence_digest(getattr(record, "evidence", None))
+    return texts, getattr(record, "label", None), shown

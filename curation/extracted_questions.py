@@ -167,14 +167,14 @@ def is_subject(name: str) -> bool:
     return not points and not VERBS.search(name) and is_name(name)
 
 
-def amount(found: re.Match[str]) -> str:
+def amount(match: re.Match[str]) -> str:
     """What is asked for a figure: "The fee is 3 crowns" says what the fee is, "Notice is 9 days"
     how long notice is.
     """
-    figure, _, behind = found["value"].partition(" ")
+    figure, _, behind = match["value"].partition(" ")
     if FIGURE.search(figure) and UNIT.match(behind):
         return "How long"
-    return "What" if found["name"].startswith("The ") else "How much"
+    return "What" if match["name"].startswith("The ") else "How much"
 
 
 def as_subject(name: str) -> str:
@@ -190,9 +190,9 @@ def is_name(text: str) -> bool:
     return 0 < len(words) <= LONGEST_NAME and any(map(str.isalpha, text)) and "`" not in text
 
 
-def about(question: str, topic: str, said: str = "") -> str:
+def about(question: str, topic: str, answer: str = "") -> str:
     """A question with the heading that it stands under, where it does not name it."""
-    known = f"{question} {said}".casefold()
+    known = f"{question} {answer}".casefold()
     if not topic or topic.casefold() in known:
         return question
     return f"{question.removesuffix('?')} ({topic})?"

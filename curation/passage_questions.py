@@ -158,10 +158,10 @@ class QuestionChecks:
         kept = [q for q, why in zip(asked, whys, strict=True) if why is None]
         return kept, Counter(why for why in whys if why)
 
-    def wrong(self, one: PassageQuestion, row: Row) -> str | None:
-        if any(word in one.question.casefold() for word in SAID_HERE):
+    def wrong(self, question: PassageQuestion, row: Row) -> str | None:
+        if any(word in question.question.casefold() for word in SAID_HERE):
             return ON_THE_TEXT
-        if self.faults["ungrounded"](row) or share_said(one, one.passage) < BORNE_OUT:
+        if self.faults["ungrounded"](row) or share_said(question, question.passage) < BORNE_OUT:
             return UNGROUNDED
         if personal_data(f"{row.prompt_text}\n{row.completion_text}", self.ours):
             return PERSONAL
@@ -169,9 +169,9 @@ class QuestionChecks:
             (f"{FAULTY}{name}" for name, finder in self.faults.items() if finder(row)), None
         )
 
-    def finds(self, one: PassageQuestion) -> bool:
-        passages = self.retriever.find(one.question, FOUND)
-        return any(passage.id == one.passage.id for passage in passages)
+    def finds(self, question: PassageQuestion) -> bool:
+        passages = self.retriever.find(question.question, FOUND)
+        return any(passage.id == question.passage.id for passage in passages)
 
 
 def repeated(questions: Sequence[str]) -> set[int]:
@@ -189,32 +189,32 @@ def repeated(questions: Sequence[str]) -> set[int]:
     return gone
 
 
-def share_said(one: PassageQuestion, passage: EvidencePassage) -> float:
+def share_said(question: PassageQuestion, passage: EvidencePassage) -> float:
     """The share of what an answer adds to its question that stands in a passage: its words that
     tell something. 1 where it adds none, such as a mere yes.
     """
-    added = telling(one.answer) - asked_for(one)
+    added = telling(question.answer) - asked_for(question)
     return len(added & telling(passage.text)) / len(added) if added else 1.0
 
 
-def asked_for(one: PassageQuestion) -> set[str]:
+def asked_for(question: PassageQuestion) -> set[str]:
     """The words of a question, without the heading that a template adds to it."""
-    return telling(one.question.partition(" (")[0])
+    return telling(question.question.partition(" (")[0])
 
 
 def telling(text: str) -> set[str]:
     return {stem_of(word) for word in words(text) if len(word) >= FEWEST_LETTERS or word.isdigit()}
 
 
-def may_answer(one: PassageQuestion, passage: EvidencePassage) -> bool:
+def may_answer(question: PassageQuestion, passage: EvidencePassage) -> bool:
     """Whether another passage may hold the answer, which is the first clause of it that adds
     something to the question: all figures there, or where it gives none, half of its words.
     """
-    known = known_numbers(one.question)
-    for clause in CLAUSE.split(one.answer):
+    known = known_numbers(question.question)
+    for clause in CLAUSE.split(question.answer):
         if any(not known.intersection(values) for values in numbers(clause)):
             return not says_unknown_numbers(clause, known | known_numbers(passage.text))
-        if added := telling(clause) - asked_for(one):
+        if added := telling(clause) - asked_for(question):
             return len(added & telling(passage.text)) >= LIKELY * len(added)
     return True  # for what is added by no word, such as a mere yes, nothing is known of it
 
@@ -244,10 +244,10 @@ def rows_on_passages(
     return [PassageRow(rows[i], question) for i, question in enumerate(kept)]
 
 
-def beside(one: PassageQuestion, retriever: Finds) -> Iterator[EvidencePassage]:
+def beside(question: PassageQuestion, retriever: Finds) -> Iterator[EvidencePassage]:
     """Passages that do not answer a question, the nearest to it first."""
-    near = retriever.find(one.question, DEEP, exclude=[one.passage.id])
-    return (passage for passage in near if not may_answer(one, passage))
+    near = retriever.find(question.question, DEEP, exclude=[question.passage.id])
+    return (passage for passage in near if not may_answer(question, passage))
 
 
 def answered(one: PassageQuestion, others: Sequence[EvidencePassage], forms: Forms) -> Row:
@@ -256,11 +256,11 @@ def answered(one: PassageQuestion, others: Sequence[EvidencePassage], forms: For
 
 
 def on_passages(
-    one: PassageQuestion, answer: str, shown: Sequence[EvidencePassage], forms: Forms
+    question: PassageQuestion, answer: str, shown: Sequence[EvidencePassage], forms: Forms
 ) -> Row:
-    prompt = (Message(role="user", content=one.question),)
+    prompt = (Message(role="user", content=question.question),)
     completion = (Message(role="assistant", content=answer),)
-    row = synthetic_row(prompt, completion, one.writer, forms.source)
+    row = synthetic_row(prompt, completion, question.writer, forms.source)
     return row.model_copy(update={"evidence": tuple(shown), "answerable": True})
 
 

@@ -203,23 +203,28 @@ def sifted(
     return Sifted(kept, +dropped)
 
 
-def repeats(one: Proposal, kept: Sequence[Proposal]) -> bool:
+def repeats(proposal: Proposal, kept: Sequence[Proposal]) -> bool:
     before = WordPrints.of_prompts(other.row for other in kept)
-    return bool(near_duplicates_among(WordPrints.of_prompts([one.row]), before))
+    return bool(near_duplicates_among(WordPrints.of_prompts([proposal.row]), before))
 
 
-def wrong(one: Proposal, faults: Mapping[str, Finder], ours: Contacts) -> str | None:
-    if one.wish.kind == "paraphrase":
-        before, after = row_question(one.wish.seed), row_question(one.row)
+def wrong(proposal: Proposal, faults: Mapping[str, Finder], ours: Contacts) -> str | None:
+    if proposal.wish.kind == "paraphrase":
+        before, after = row_question(proposal.wish.seed), row_question(proposal.row)
         if not fixed(before) <= fixed(after):
             return LOST
         if len(after) > LONGEST * len(before):
             return LONG_WINDED
-    if one.wish.kind == "answer" and one.row.completion_text == one.wish.seed.completion_text:
+    if (
+        proposal.wish.kind == "answer"
+        and proposal.row.completion_text == proposal.wish.seed.completion_text
+    ):
         return KNOWN
-    if personal_data(f"{one.row.prompt_text}\n{one.row.completion_text}", ours):
+    if personal_data(f"{proposal.row.prompt_text}\n{proposal.row.completion_text}", ours):
         return PERSONAL
-    return next((f"{FAULTY}{name}" for name, finder in faults.items() if finder(one.row)), None)
+    return next(
+        (f"{FAULTY}{name}" for name, finder in faults.items() if finder(proposal.row)), None
+    )
 
 
 def fixed(text: str) -> set[str]:

@@ -106,9 +106,11 @@ def metrics(evidence: Evidence) -> dict[str, Any]:
     }
 
 
-def cells(found: MetricEvidence) -> dict[str, float]:
-    sides = {Role.CHAMPION: found.champion_mean, Role.CHALLENGER: found.challenger_mean}
-    return {side: mean for side, mean in sides.items() if mean is not None} | {"diff": found.diff}
+def cells(evidence: MetricEvidence) -> dict[str, float]:
+    sides = {Role.CHAMPION: evidence.champion_mean, Role.CHALLENGER: evidence.challenger_mean}
+    return {side: mean for side, mean in sides.items() if mean is not None} | {
+        "diff": evidence.diff
+    }
 
 
 def quantiles(items: Sequence[ItemScore], gating: Sequence[str], dev: Measured) -> str:

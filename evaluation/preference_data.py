@@ -262,15 +262,19 @@ class PreferenceCounts(Record):
     left_out: dict[str, int]  # by why
 
     @classmethod
-    def of(cls, found: Sequence[Preference], lost: Counter[str]) -> "PreferenceCounts":
-        kinds = Counter((record.origin, isinstance(record, PreferencePair)) for record in found)
+    def of(cls, preferences: Sequence[Preference], lost: Counter[str]) -> "PreferenceCounts":
+        kinds = Counter(
+            (record.origin, isinstance(record, PreferencePair)) for record in preferences
+        )
         return cls(
             origins={
                 origin: OfOrigin(pairs=kinds[origin, True], rated=kinds[origin, False])
                 for origin in ORIGINS
                 if kinds[origin, True] or kinds[origin, False]
             },
-            sources=dict(sorted(Counter(record.source or "unknown" for record in found).items())),
+            sources=dict(
+                sorted(Counter(record.source or "unknown" for record in preferences).items())
+            ),
             left_out=dict(sorted((+lost).items())),
         )
 

@@ -39,16 +39,16 @@ def print_arrow_note(measured: Measured) -> None:
 
 
 def cells(
-    metric: str, found: MetricEvidence, bound: Bound | None, margin: float | None = None
+    metric: str, evidence: MetricEvidence, bound: Bound | None, margin: float | None = None
 ) -> tuple[str | Text, ...]:
     return (
-        f"{metric} ↓" if found.better == "less" else metric,
-        number(found.champion_mean),
-        number(found.challenger_mean),
-        f"{found.diff:+.3f}",
+        f"{metric} ↓" if evidence.better == "less" else metric,
+        number(evidence.champion_mean),
+        number(evidence.challenger_mean),
+        f"{evidence.diff:+.3f}",
         interval(metric, bound) if bound else "",
-        str(found.n),
-        bound_text(bound, margin) if bound and found.better != "neither" else "",
+        str(evidence.n),
+        bound_text(bound, margin) if bound and evidence.better != "neither" else "",
     )
 
 

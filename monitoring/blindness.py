@@ -81,20 +81,20 @@ def set_aside_hindrance(day: date, rows: int, set_aside: Mapping[str, int]) -> H
     return Hindrance(kind=HindranceKind.ROWS, cause=cause, mend=mend)
 
 
-def reference_hindrance(found: NoReference, gained: int, needed: int) -> Hindrance | None:
+def reference_hindrance(missing: NoReference, gained: int, needed: int) -> Hindrance | None:
     """Where there is no reference yet: `gained` units of the night itself join what it `needed`."""
-    rows, days = found.rows + gained, found.days + bool(gained)
-    if found.source == "dataset":
-        return dataset_hindrance(found.rows, needed)
-    if found.source is None or not rows:
+    rows, days = missing.rows + gained, missing.days + bool(gained)
+    if missing.source == "dataset":
+        return dataset_hindrance(missing.rows, needed)
+    if missing.source is None or not rows:
         return None
     pace = rows / days
-    if days >= WEEK and found.users < LEAST_USERS:
-        return users_hindrance(found.users)
+    if days >= WEEK and missing.users < LEAST_USERS:
+        return users_hindrance(missing.users)
     more = ceil((needed - rows) / pace) + 1
     return Hindrance(
         kind=HindranceKind.REFERENCE,
-        cause=f"the reference has {found.rows} of {needed} rows: at {pace:.0f} users a day it is "
+        cause=f"the reference has {missing.rows} of {needed} rows: at {pace:.0f} users a day it is "
         f"whole in {more} nights",
         mend=f"Wait, or set monitoring.drift.minimum_reference to less, or {DATASET}.",
         soon=more <= SOON,

@@ -149,9 +149,9 @@ def differing_rows_line(differing: Sequence[bytes], path: Path) -> str | None:
     return f"{count} of {path} differ on another machine ({names}), and are kept as they are here"
 
 
-def refuse_forked(own: Sequence[bytes], carried: Sequence[bytes], path: Path) -> None:
+def refuse_forked(stored: Sequence[bytes], carried: Sequence[bytes], path: Path) -> None:
     """Raise IncumbentError where both sides changed a set otherwise than by accepting rows."""
-    here, there = set(own) - set(carried), set(carried) - set(own)
+    here, there = set(stored) - set(carried), set(carried) - set(stored)
     others = [line for line in (*here, *there) if json.loads(line).get("change") != "extend"]
     if here and there and others:
         raise IncumbentError(

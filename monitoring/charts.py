@@ -118,8 +118,8 @@ def panel(
     )
 
 
-def evidence_mark(day: str, found: tuple[float, bool, str], days: Days, up: Axis) -> Mark:
-    value, alarm, words = found
+def evidence_mark(day: str, reading: tuple[float, bool, str], days: Days, up: Axis) -> Mark:
+    value, alarm, words = reading
     x, y, label = days.x(day), up.at(value), f"{day}: {words}"
     return Mark(x, y, label, "diamond", "new") if alarm else Mark(x, y, label)
 
@@ -220,9 +220,9 @@ def interval(metric: str, quality: ChampionQuality) -> tuple[float, float]:
     return mean - INTERVAL * error, mean + INTERVAL * error
 
 
-def reach(metric: str, found: Sequence[ChampionQuality]) -> tuple[float, float]:
+def reach(metric: str, qualities: Sequence[ChampionQuality]) -> tuple[float, float]:
     """The ends of the scale: all intervals and dev lines are in it."""
-    values = [value for quality in found for value in interval(metric, quality)]
-    values += [quality.dev[metric] for quality in found if metric in quality.dev]
+    values = [value for quality in qualities for value in interval(metric, quality)]
+    values += [quality.dev[metric] for quality in qualities if metric in quality.dev]
     low, high = min(values), max(values)
     return (low, high) if high > low else (low - 0.5, high + 0.5)

@@ -191,9 +191,9 @@ def notes_of(
     return notes
 
 
-def new_notes(notes: Sequence[str], said: Sequence[str]) -> list[str]:
+def new_notes(notes: Sequence[str], reasons: Sequence[str]) -> list[str]:
     """The notes that the reasons do not give already with another number."""
-    known = {words_after_number(reason) for reason in said}
+    known = {words_after_number(reason) for reason in reasons}
     return [note for note in notes if words_after_number(note) not in known]
 
 

@@ -53,7 +53,7 @@ def follow(
     day: date,
     verdict: DriftVerdict,
     confirming: tuple[SignalReading, ...],
-    own: Sequence[Night],
+    nights: Sequence[Night],
     before: Sequence[Night],
     drifted: DriftedRows,
 ) -> tuple[DriftStep, ToLabel | None]:
@@ -61,20 +61,20 @@ def follow(
 
     What users wrote counts once somebody accepted it, or where params.yaml trusts the user.
     """
-    since = max(began(own) or day, after_retrain(before) or date.min)
+    since = max(began(nights) or day, after_retrain(before) or date.min)
     rows = drifted.rows(since, day) if verdict is DriftVerdict.DRIFT else []
     trusted = trusted_rows(context, drifted, since, day) if rows else []
     facts = Facts(
         labels=new_labels(drifted, trusted, before) if rows else 0,
         harm=drifted.harm(rows),
         in_flight=in_flight(context.registry.engine, context.registry.family, day),
-        waiting=waiting_version(context.registry, own),
+        waiting=waiting_version(context.registry, nights),
         confirming=confirming,
         where=drifted.where,
         quota=over_quota(context),
         hung=hung_as_before(before),
     )
-    taken = step(verdict, day, own, before, facts, context.trigger)
+    taken = step(verdict, day, nights, before, facts, context.trigger)
     if judged_after(context.registry, day):
         return without_action(taken), None
     asks = taken.action in (Action.LABEL, Action.RETRAIN)
@@ -169,9 +169,9 @@ def queue_labels(
     ]
 
 
-def waiting_version(registry: Registry, own: Sequence[Night]) -> int | None:
+def waiting_version(registry: Registry, nights: Sequence[Night]) -> int | None:
     """The newest version that won in this reign, if it still waits for a person to promote it."""
-    won = [night.challenger for night in own if night.outcome is RetrainOutcome.REVIEW]
+    won = [night.challenger for night in nights if night.outcome is RetrainOutcome.REVIEW]
     newest = next((number for number in reversed(won) if number is not None), None)
     if newest is None or registry.newest_event(newest, "promote"):
         return None

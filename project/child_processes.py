@@ -175,9 +175,9 @@ def run_dvc_program(program: Sequence[str], folder: Path | None) -> None:
         raise DvcError(complaint_in(done.stderr or done.stdout))
 
 
-def complaint_in(said: str) -> str:
+def complaint_in(output: str) -> str:
     """All its errors, on one line."""
-    errors = [part.partition("\n\n")[0] for part in said.split("ERROR: ")[1:]]
+    errors = [part.partition("\n\n")[0] for part in output.split("ERROR: ")[1:]]
     for kind in KINDS:
         errors = [error.removeprefix(kind) for error in errors]
     words = without_credentials("; ".join(map(one_line, errors))) or "DVC failed without a word"

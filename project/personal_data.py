@@ -211,15 +211,15 @@ def redact(text: str, ours: Contacts = NO_CONTACTS) -> str:
     return scan(text, ours)[0]
 
 
-def reaches_somebody(one: PersonalDataItem, ours: Contacts) -> bool:
-    if is_own(one, ours):
+def reaches_somebody(personal: PersonalDataItem, ours: Contacts) -> bool:
+    if is_own(personal, ours):
         return False
-    if one.kind is Kind.EMAIL:
-        return not is_at(plain(one.text), NOBODYS) and not PLACEHOLDERS.match(one.text)
-    if one.kind is Kind.PHONE:
-        return not reaches_nobody(plain(one.text))
-    if one.kind is Kind.IP:
-        address = ip_address(plain(one.text))
+    if personal.kind is Kind.EMAIL:
+        return not is_at(plain(personal.text), NOBODYS) and not PLACEHOLDERS.match(personal.text)
+    if personal.kind is Kind.PHONE:
+        return not reaches_nobody(plain(personal.text))
+    if personal.kind is Kind.IP:
+        address = ip_address(plain(personal.text))
         return address.is_global and not address.is_multicast
     return True
 
@@ -234,10 +234,10 @@ def reaches_nobody(number: str) -> bool:
     return area in (*FREE_LINES, "555") or fictional
 
 
-def is_own(one: PersonalDataItem, ours: Contacts) -> bool:
-    if one.kind is Kind.EMAIL:
-        return ours.have_address(plain(one.text))
-    return one.kind is Kind.PHONE and ours.have_phone(plain(one.text))
+def is_own(personal: PersonalDataItem, ours: Contacts) -> bool:
+    if personal.kind is Kind.EMAIL:
+        return ours.have_address(plain(personal.text))
+    return personal.kind is Kind.PHONE and ours.have_phone(plain(personal.text))
 
 
 def scan(text: str, ours: Contacts = NO_CONTACTS) -> tuple[str, list[PersonalDataItem]]:

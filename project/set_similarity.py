@@ -287,12 +287,12 @@ def twos_of(every: Sets, owners: "NDArray[np.int64]", many: int, similarity: flo
     return Twos(keys.ravel(), np.repeat(owners, len(first)), free.ravel())
 
 
-def several(found: Twos) -> Twos:
+def several(pairs_found: Twos) -> Twos:
     """Those that more than one set has, their keys numbered from 0."""
     import numpy as np
 
-    order = np.argsort(found.keys, kind="stable")
-    keys, owners, free = found.keys[order], found.owners[order], found.free[order]
+    order = np.argsort(pairs_found.keys, kind="stable")
+    keys, owners, free = pairs_found.keys[order], pairs_found.owners[order], pairs_found.free[order]
     starts = np.flatnonzero(np.diff(keys, prepend=-1))
     sizes = np.diff(np.append(starts, len(keys)))
     sets = np.repeat(sizes, sizes) > 1

@@ -47,26 +47,26 @@ class OpenConnections:
     def most(self) -> int:
         return self.most_known + self.most_strangers
 
-    def came(self, one: Open) -> None:
+    def came(self, connection: Open) -> None:
         """A new one: the longest silent of those without a key goes where there are too many."""
-        self.strangers[one] = None
+        self.strangers[connection] = None
         if len(self.strangers) > self.most_strangers:
             silent = (other for other in self.strangers if other.is_idle)
             self.end(next(silent, next(iter(self.strangers))))
 
-    def spoke(self, one: Open) -> None:
+    def spoke(self, connection: Open) -> None:
         """It begins a request: others of its kind are silent for longer."""
-        group = self.group(one)
-        group.pop(one, None)
-        group[one] = None
+        group = self.group(connection)
+        group.pop(connection, None)
+        group[connection] = None
 
-    def belongs(self, one: Open, caller: str) -> None:
+    def belongs(self, connection: Open, caller: str) -> None:
         """It showed a key, or needs none."""
-        if one in self.owners or one not in self.strangers:
+        if connection in self.owners or connection not in self.strangers:
             return
-        del self.strangers[one]
-        self.owners[one] = caller
-        self.known.setdefault(caller, {})[one] = None
+        del self.strangers[connection]
+        self.owners[connection] = caller
+        self.known.setdefault(caller, {})[connection] = None
         if len(self.owners) > self.most_known:
             self.make_room()
 
@@ -77,18 +77,18 @@ class OpenConnections:
         ) is not None:
             self.end(silent)
 
-    def end(self, one: Open) -> None:
-        self.left(one)
-        one.cut()
+    def end(self, connection: Open) -> None:
+        self.left(connection)
+        connection.cut()
 
-    def left(self, one: Open) -> None:
-        self.group(one).pop(one, None)
-        caller = self.owners.pop(one, None)
+    def left(self, connection: Open) -> None:
+        self.group(connection).pop(connection, None)
+        caller = self.owners.pop(connection, None)
         if caller is not None and not self.known[caller]:
             del self.known[caller]
 
-    def group(self, one: Open) -> dict[Open, None]:
-        caller = self.owners.get(one)
+    def group(self, connection: Open) -> dict[Open, None]:
+        caller = self.owners.get(connection)
         return self.strangers if caller is None else self.known[caller]
 
 

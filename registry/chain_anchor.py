@@ -112,15 +112,15 @@ class AnchorReport(Record):
     cut_off: tuple[str, ...]  # lines that a crash left unfinished; they count for nothing
 
 
-def check_anchors(reader: RegistryReader, found: Sequence[FoundAnchor]) -> AnchorReport:
+def check_anchors(reader: RegistryReader, anchors: Sequence[FoundAnchor]) -> AnchorReport:
     """Hold the chain against every anchor, oldest event first.
 
     The rest is for `registry.audit`: that the chain is unbroken up to each anchor's event. Raises
     InputError for settings that demand signatures and name no public key, or one that is none.
     """
-    if found:
+    if anchors:
         refuse_uncheckable(reader.keys)
-    kept = [(entry.place, entry.anchor) for entry in found if entry.anchor]
+    kept = [(entry.place, entry.anchor) for entry in anchors if entry.anchor]
     kept.sort(key=lambda pair: (pair[1].seq, pair[1].at))
     problems: list[str] = []
     newest: Anchor | None = None
@@ -136,7 +136,7 @@ def check_anchors(reader: RegistryReader, found: Sequence[FoundAnchor]) -> Ancho
         newest=newest,
         later=end - (newest.seq if newest else 0),
         unsigned=sum(anchor.signature is None for _, anchor in kept),
-        cut_off=tuple(entry.place for entry in found if entry.anchor is None),
+        cut_off=tuple(entry.place for entry in anchors if entry.anchor is None),
     )
 
 

@@ -74,17 +74,17 @@ def refuse_absent_base() -> None:
             raise standing_elsewhere(name, absent(contestant.base))
 
 
-def perhaps_here(own: ModelPin, project: str) -> bool:
+def perhaps_here(pin: ModelPin, project: str) -> bool:
     """Whether a base lies where it was pinned, or is the one that the settings name; or needs to
     lie nowhere, as its answers are kept.
     """
-    if own.hosted:
+    if pin.hosted:
         return True
-    folder, chosen = folder_here(own), Path(project).expanduser()
+    folder, chosen = folder_here(pin), Path(project).expanduser()
     return (
-        own.model == project
+        pin.model == project
         or (folder is not None and folder.is_dir())
-        or (chosen.is_dir() and weights_digest(chosen) == own.weights)
+        or (chosen.is_dir() and weights_digest(chosen) == pin.weights)
     )
 
 

@@ -149,15 +149,15 @@ def ordered(measured: Measured, gating: tuple[str, ...]) -> list[tuple[str, Metr
     return sorted(measured.items(), key=lambda pair: (pair[0] not in gating, pair[0]))
 
 
-def line(label: str, found: MetricEvidence) -> ScoreLine:
-    lower, upper = found.bootstrap
+def line(label: str, evidence: MetricEvidence) -> ScoreLine:
+    lower, upper = evidence.bootstrap
     return ScoreLine(
-        label=f"{label} (less is better)" if found.better == "less" else label,
-        champion=mean(found.champion_mean),
-        challenger=mean(found.challenger_mean),
-        difference=f"{found.diff:+.3f}",
+        label=f"{label} (less is better)" if evidence.better == "less" else label,
+        champion=mean(evidence.champion_mean),
+        challenger=mean(evidence.challenger_mean),
+        difference=f"{evidence.diff:+.3f}",
         interval=f"{lower:+.3f} … {upper:+.3f}",
-        n=found.n,
+        n=evidence.n,
     )
 
 

@@ -194,13 +194,13 @@ def sealed_votes(reader: RegistryReader, open_ones: Sequence[OpenVotes]) -> Iter
             yield sealed_task(votes, is_open=is_open_to_actor(reader, votes))
 
 
-def sealed_task(one: OpenVotes, *, is_open: bool) -> Duty:
+def sealed_task(open_votes: OpenVotes, *, is_open: bool) -> Duty:
     done = "" if is_open else "; you have voted on all that need more"
     return Duty(
         kind="votes",
-        text=f"v{one.version} needs {counted(one.needed, 'more vote')}",
-        detail=f"{counted(one.votes, 'vote')} so far{done}",
-        link=f"/vote/{one.version}" if is_open else f"/review/{one.version}",
+        text=f"v{open_votes.version} needs {counted(open_votes.needed, 'more vote')}",
+        detail=f"{counted(open_votes.votes, 'vote')} so far{done}",
+        link=f"/vote/{open_votes.version}" if is_open else f"/review/{open_votes.version}",
         action="Vote" if is_open else "Open",
     )
 
@@ -221,12 +221,12 @@ def dev_votes(reader: RegistryReader, open_ones: Sequence[OpenVotes]) -> Iterato
         )
 
 
-def is_open_to_actor(reader: RegistryReader, one: OpenVotes) -> bool:
+def is_open_to_actor(reader: RegistryReader, open_votes: OpenVotes) -> bool:
     """Whether the reader's actor is asked to vote, and some open item still lacks that vote."""
-    votes, actor = read_votes(reader, one.version), plain(reader.actor)
-    asked = votes.sheet(one.part)
+    votes, actor = read_votes(reader, open_votes.version), plain(reader.actor)
+    asked = votes.sheet(open_votes.part)
     with reader.engine.connect() as connection:
-        if is_submitter(reader, connection, one.version, asked):
+        if is_submitter(reader, connection, open_votes.version, asked):
             return False
     shown = (key for key in votes.shown if is_first(key, asked, actor))
     return (

@@ -317,16 +317,16 @@ def rows_of_table(report: CostReport) -> tuple[list[str], list[list[str]]]:
     return columns, [cells(report, system, timed=timed) for system in report.systems]
 
 
-def cells(report: CostReport, one: SystemCost, *, timed: bool) -> list[str]:
-    times = [one.seconds if one.latency is None else one.latency]
-    times += [one.p50, one.p95] if timed else []
-    quality = [one.quality.get(name) for name in report.judged_by]
+def cells(report: CostReport, cost: SystemCost, *, timed: bool) -> list[str]:
+    times = [cost.seconds if cost.latency is None else cost.latency]
+    times += [cost.p50, cost.p95] if timed else []
+    quality = [cost.quality.get(name) for name in report.judged_by]
     return [
-        one.name,
-        f"{one.prompt:.1f}",
-        f"{one.answer:.1f}",
+        cost.name,
+        f"{cost.prompt:.1f}",
+        f"{cost.answer:.1f}",
         *("" if time is None else f"{time:.2f}" for time in times),
-        "" if one.money is None else f"{one.money:.2f}",
+        "" if cost.money is None else f"{cost.money:.2f}",
         *("" if mean is None else f"{mean.mean:.3f}" for mean in quality),
     ]
 

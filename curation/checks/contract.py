@@ -202,17 +202,17 @@ def bounds(low: object, high: object) -> Iterator[str]:
         yield f"at most {high}" if low is None else f"at least {low}"
 
 
-def observed(found: dict[str, Any], of: Of) -> str:
+def observed(result: dict[str, Any], of: Of) -> str:
     """What was seen, as counts: failing values may be personal data and stay out of reports.
 
     Rows that were not looked at do not count.
     """
-    if "element_count" in found:
-        looked = found["element_count"] - found.get("missing_count", 0)
-        return f"{found['unexpected_count']} of {looked} {of} fail"
-    if "missing_count" in found:
-        return f"{found['missing_count']} values missing, {found['unexpected_count']} not allowed"
-    return f"found {found['observed_value']}" if "observed_value" in found else "nothing found"
+    if "element_count" in result:
+        looked = result["element_count"] - result.get("missing_count", 0)
+        return f"{result['unexpected_count']} of {looked} {of} fail"
+    if "missing_count" in result:
+        return f"{result['missing_count']} values missing, {result['unexpected_count']} not allowed"
+    return f"found {result['observed_value']}" if "observed_value" in result else "nothing found"
 
 
 def faults(table: pd.DataFrame, column: Any, rows: tuple[str, ...]) -> str:

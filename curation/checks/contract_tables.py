@@ -294,9 +294,9 @@ def both_ways(judged: Sequence[PreferenceRow]) -> list[str]:
 def contradicted(
     judged: PreferenceRow,
     pairs: "set[tuple[str | None, ...]]",
-    said: "defaultdict[object, set[str | None]]",
+    answers_given: "defaultdict[object, set[str | None]]",
 ) -> bool:
     prompt, good, bad = keys(judged)
     if judged.is_pair:
         return good != bad and (prompt, bad, good) in pairs
-    return len(said[prompt, good if good is not None else bad]) > 1
+    return len(answers_given[prompt, good if good is not None else bad]) > 1

@@ -214,10 +214,10 @@ def unlike_neighbours(texts: RowTexts, looked: Looked) -> set[int]:
 
 
 def told_of(
-    texts: RowTexts, looked: Looked, found: "set[int] | tuple[()]", why: str
+    texts: RowTexts, looked: Looked, places: "set[int] | tuple[()]", why: str
 ) -> list[str | None]:
     """What is told of each row: nothing of one that was not looked at."""
     values: list[str | None] = [None] * len(texts.rows)
     for i in looked.places:
-        values[i] = why if i in found else NONE
+        values[i] = why if i in places else NONE
     return values

@@ -280,9 +280,11 @@ def groups(row: Row) -> Iterator[str]:
         yield f"{name}={value}"
 
 
-def odd(row: Row, own: str, usual: dict[str, str]) -> str:
+def odd(row: Row, value: str, usual: dict[str, str]) -> str:
     wanted = (usual[group] for group in groups(row) if group in usual)
-    return next((f"not {expected}, as the others" for expected in wanted if expected != own), NONE)
+    return next(
+        (f"not {expected}, as the others" for expected in wanted if expected != value), NONE
+    )
 
 
 # --- lengths --------------------------------------------------------------------------------------

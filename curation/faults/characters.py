@@ -128,8 +128,8 @@ def unescaped(text: str) -> str:
     return ESCAPE.sub(sign, text)
 
 
-def sign(found: re.Match[str]) -> str:
-    escape = found[0]
+def sign(match: re.Match[str]) -> str:
+    escape = match[0]
     if escape.startswith("\\u"):
         units = [int(code, 16) for code in escape.split("\\u")[1:]]
         raw = b"".join(unit.to_bytes(2, "big") for unit in units)
@@ -209,8 +209,8 @@ def narrowed(text: str) -> str:
     return FANCY.sub(plain, text) if any(len(run) > 2 for run in fancy) else text
 
 
-def plain(found: re.Match[str]) -> str:
-    return unicodedata.normalize("NFKC", found[0])
+def plain(match: re.Match[str]) -> str:
+    return unicodedata.normalize("NFKC", match[0])
 
 
 # --- shouting -------------------------------------------------------------------------------------

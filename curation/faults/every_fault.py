@@ -128,12 +128,12 @@ def side(prompt: bool, answer: bool) -> str:
     return f"{odd} is in another language than the others"
 
 
-def odd_ones(found: Sequence[str | None]) -> list[bool]:
+def odd_ones(languages: Sequence[str | None]) -> list[bool]:
     """Which languages are other than nearly all; none, if there is no such language."""
-    told = Counter(language for language in found if language)
+    told = Counter(language for language in languages if language)
     if told.total() < FEWEST_ROWS:
-        return [False] * len(found)
+        return [False] * len(languages)
     ((usual, count),) = told.most_common(1)
     if count < NEARLY_ALL * told.total():
-        return [False] * len(found)
-    return [language is not None and language != usual for language in found]
+        return [False] * len(languages)
+    return [language is not None and language != usual for language in languages]

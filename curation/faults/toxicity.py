@@ -70,12 +70,12 @@ def lower_words(text: str) -> list[str]:
     return [word.strip(AROUND).lstrip(MASK) for word in text.translate(PARTED).split()]
 
 
-def has_listed(said: list[str]) -> bool:
-    if any(map(is_listed, said)):
+def has_listed(words_said: list[str]) -> bool:
+    if any(map(is_listed, words_said)):
         return True
     words = toxic_words()
-    keys = words.phrases.keys() & said
-    whole = f" {' '.join(said)} " if keys else ""
+    keys = words.phrases.keys() & words_said
+    whole = f" {' '.join(words_said)} " if keys else ""
     return any(phrase in whole for key in keys for phrase in words.phrases[key])
 
 

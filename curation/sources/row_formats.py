@@ -249,11 +249,11 @@ def one_of(value: Mapping[str, Any]) -> Iterator[Fields]:
     yield {"text": str(named(value, TEXT)), **told}
 
 
-def joined(one: Any) -> Any:
+def joined(value: Any) -> Any:
     """A title and its sentences, as one passage; all else as it is."""
-    if isinstance(one, list) and len(one) == 2 and isinstance(one[1], list):
-        return {"text": as_one(one[1]), "source": str(one[0])}
-    return one
+    if isinstance(value, list) and len(value) == 2 and isinstance(value[1], list):
+        return {"text": as_one(value[1]), "source": str(value[0])}
+    return value
 
 
 def titled(value: Mapping[str, Any]) -> Iterator[Fields]:

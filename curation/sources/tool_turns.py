@@ -129,9 +129,9 @@ def weight_of(turn: Turn) -> int | None:
     return None if weight is None else int(weight > 0)
 
 
-def result(said: object, name: str | None = None, call: str | None = None) -> Message:
-    parts = isinstance(said, list) and all(isinstance(p, dict) and "type" in p for p in said)
-    text = text_of(said) if isinstance(said, str) or (parts and said) else spelled_out(said)
+def result(value: object, name: str | None = None, call: str | None = None) -> Message:
+    parts = isinstance(value, list) and all(isinstance(p, dict) and "type" in p for p in value)
+    text = text_of(value) if isinstance(value, str) or (parts and value) else spelled_out(value)
     return made({"role": "tool", "content": text, "name": name, "tool_call_id": call})
 
 
@@ -143,8 +143,8 @@ def spelled_out(value: object) -> str:
         raise ValueError(f"holds what is no JSON: {quoted(value)}") from None
 
 
-def calling(said: str, calls: Iterable[ToolCall], weight: int | None = None) -> Message:
-    fields = {"role": "assistant", "content": said, "tool_calls": tuple(calls), "weight": weight}
+def calling(text: str, calls: Iterable[ToolCall], weight: int | None = None) -> Message:
+    fields = {"role": "assistant", "content": text, "tool_calls": tuple(calls), "weight": weight}
     return made(fields)
 
 
@@ -269,23 +269,23 @@ def without_introduction(
     return list(tools_in(tools)), [*first, *messages[1:]]
 
 
-def introduction(said: str) -> tuple[str, str, str]:
+def introduction(text: str) -> tuple[str, str, str]:
     """A system prompt up to where it speaks of tools, what it says they are, and what follows."""
-    at = said.find(BEGIN)
+    at = text.find(BEGIN)
     while at >= 0:
         start = at + len(BEGIN)
-        if said[start : start + NEAR].lstrip()[:1] in ("[", "{"):
-            told, end, behind = said[start:].partition("</tools>")
+        if text[start : start + NEAR].lstrip()[:1] in ("[", "{"):
+            told, end, behind = text[start:].partition("</tools>")
             if not end:
                 break
-            first = said.find(HERMES, 0, at)
+            first = text.find(HERMES, 0, at)
             if first >= 0:  # it goes on with how a call is written
-                return said[:first], told.strip(), behind.rpartition("</tool_call>")[2]
-            return said[:at], told.strip(), behind
-        at = said.find(BEGIN, start)
-    before, mark, behind = said.partition(OF_GLAIVE)
+                return text[:first], told.strip(), behind.rpartition("</tool_call>")[2]
+            return text[:at], told.strip(), behind
+        at = text.find(BEGIN, start)
+    before, mark, behind = text.partition(OF_GLAIVE)
     _, brace, told = behind.partition("{")
-    return (f"{before}.", f"{brace}{told}".strip(), "") if mark and brace else (said, "", "")
+    return (f"{before}.", f"{brace}{told}".strip(), "") if mark and brace else (text, "", "")
 
 
 def objects_in_a_row(text: str) -> list[Any]:

@@ -218,11 +218,11 @@ def marked_turns(text: str) -> list[Message]:
     raise ValueError("a text without marks that say who speaks")
 
 
-def with_system(role: Role, said: str) -> list[Message]:
+def with_system(role: Role, text: str) -> list[Message]:
     """A turn, and before it the system prompt that Llama 2 writes into a question."""
-    if role == "user" and (match := SYS.fullmatch(said)):
+    if role == "user" and (match := SYS.fullmatch(text)):
         return [message("system", match[1].strip()), message(role, match[2].strip())]
-    return [message(role, said)]
+    return [message(role, text)]
 
 
 def heading_turns(text: str) -> list[Message]:

@@ -123,8 +123,8 @@ def not_rewarded(evidence: Evidence, policy: Policy) -> list[str]:
     return [name for name in policy.gating if name in unrewarded]
 
 
-def rose(found: MetricEvidence, policy: Policy) -> bool:
-    return reach(found, policy.alpha)[0] > 0
+def rose(evidence: MetricEvidence, policy: Policy) -> bool:
+    return reach(evidence, policy.alpha)[0] > 0
 
 
 def gains_text(evidence: Evidence, policy: Policy, names: list[str]) -> str:

@@ -84,7 +84,7 @@ class Spanned:
         )
         return cls(worst, best, clusters, missing, reach)
 
-    def bounds(self, found: MetricEvidence, threshold: float) -> dict[str, Any]:
+    def bounds(self, evidence: MetricEvidence, threshold: float) -> dict[str, Any]:
         """What evidence on the measured items needs beside, to be true of all of them."""
         if not self.missing:
             return {}
@@ -92,7 +92,7 @@ class Spanned:
             return {"missing": self.missing}
         worst, best = (self.extreme(values) for values in (self.worst, self.best))
         p = p_above(worst.diff, worst.se, worst.df, threshold)
-        return {"missing": self.missing, "worst": worst, "best": best, "p": max(p, found.p)}
+        return {"missing": self.missing, "worst": worst, "best": best, "p": max(p, evidence.p)}
 
     def sure(self, low: float, high: float) -> SureBounds:
         worst, best = (np.clip(values, low, high) for values in (self.worst, self.best))

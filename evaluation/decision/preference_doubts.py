@@ -119,11 +119,13 @@ def further_votes(
 
 
 def votes_beside_judge(
-    found: MetricEvidence, people: PeopleAndJudge, policy: Policy, alpha: float
+    evidence: MetricEvidence, people: PeopleAndJudge, policy: Policy, alpha: float
 ) -> Iterator[str]:
     """How many more items people have to vote on, with this judge and without it."""
-    beyond = found.diff - policy.threshold(PREFERENCE)
-    standing = VotesSoFar(beyond, se=found.se, sd=people.sd, votes=people.votes, items=found.n)
+    beyond = evidence.diff - policy.threshold(PREFERENCE)
+    standing = VotesSoFar(
+        beyond, se=evidence.se, sd=people.sd, votes=people.votes, items=evidence.n
+    )
     more, alone = votes_to_settle(standing, alpha, any_time=policy.preference_test == "e-value")
     if beyond <= 0 or not more:
         return

@@ -312,11 +312,11 @@ def log_capital_of(steps: Array, shares: Array) -> Array:
     return np.asarray(special.logsumexp(logs, axis=0, b=parts), dtype=np.float64)
 
 
-def log_capital_above(mean: float, found: Array, least: Array, shares: Array) -> Array:
+def log_capital_above(mean: float, differences: Array, least: Array, shares: Array) -> Array:
     """The same of bets that what is found [T] has a larger mean, where each can be so little at
     least [T]: equal parts of the capital, each of which risks another share of itself [B].
     """
-    gains = (found - mean) / np.maximum(mean - least, LEAST_ROOM)
+    gains = (differences - mean) / np.maximum(mean - least, LEAST_ROOM)
     steps = np.log1p(np.outer(shares, np.maximum(gains, -1.0)))
     return log_capital_of(steps, np.full(len(shares), 1 / len(shares)))
 

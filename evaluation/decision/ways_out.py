@@ -179,9 +179,9 @@ def what_sealed_items_leave_open(
             yield f"more training rows of slice {name}, where it got worse"
 
 
-def wins(metric: str, found: MetricEvidence, policy: Policy, part: DecidingItems) -> bool:
-    bounded = found.se > 0 or found.sure is not None
-    return bounded and reach(found, part.level)[0] > policy.threshold(metric)
+def wins(metric: str, evidence: MetricEvidence, policy: Policy, part: DecidingItems) -> bool:
+    bounded = evidence.se > 0 or evidence.sure is not None
+    return bounded and reach(evidence, part.level)[0] > policy.threshold(metric)
 
 
 def further(gating: Measured, policy: Policy, part: DecidingItems) -> int | None:

@@ -125,11 +125,11 @@ class Run:
         self.failed += result.failed
         return Message(role="tool", content=result.text, tool_call_id=call.id, name=call.name)
 
-    def hear(self, said: str | None) -> None:
-        if said is None:
+    def hear(self, text: str | None) -> None:
+        if text is None:
             self.ended = "user"
         else:
-            self.turns.append(Message(role="user", content=said))
+            self.turns.append(Message(role="user", content=text))
 
     @property
     def answer(self) -> Answer:

@@ -146,15 +146,15 @@ class AskedOnPassages:
         wrongly = tuple(number for number in cites if not self.is_of(number, claim))
         return AnswerSentence(piece, held and not unstated, cites, wrongly, unstated)
 
-    def is_of(self, number: int, said: "Source") -> bool:
+    def is_of(self, number: int, source: "Source") -> bool:
         """Whether the passage of this number shares a fact or most words with a sentence."""
         if not 1 <= number <= len(self.sources):
             return False
         passage = self.sources[number - 1]
-        told = [fact for fact in said.facts.certain if not self.question.facts.says(fact)]
+        told = [fact for fact in source.facts.certain if not self.question.facts.says(fact)]
         shares = any(map(passage.facts.says, told))
-        alone = told and not said.words  # a figure and nothing else
-        return shares or (not alone and passage.holds(said, self.question.words))
+        alone = told and not source.words  # a figure and nothing else
+        return shares or (not alone and passage.holds(source, self.question.words))
 
     def invents(self, answer: str) -> bool:
         """Whether it has a figure that nothing states, the reference included."""
@@ -182,16 +182,16 @@ class Source:
     def sentences(self) -> tuple["Source", ...]:
         return tuple(map(source_of, sentences_of(self.facts.text)))
 
-    def holds(self, said: "Source", asked: frozenset[str]) -> bool:
+    def holds(self, source: "Source", asked: frozenset[str]) -> bool:
         """Whether it has most words of a sentence that the question lacks, and denies where the
         sentence does, as far as the one place that has most of it tells.
         """
-        told = any(self.facts.says(fact) for fact in said.facts.certain)
+        told = any(self.facts.says(fact) for fact in source.facts.certain)
         least = WITH_FACTS if told else WORDS_HELD
-        if len(said.words & (self.words | asked)) < least * len(said.words):
+        if len(source.words & (self.words | asked)) < least * len(source.words):
             return False
-        place = max(self.sentences or (self,), key=said.shared_with)
-        return place.denies == said.denies
+        place = max(self.sentences or (self,), key=source.shared_with)
+        return place.denies == source.denies
 
     def shared_with(self, place: "Source") -> tuple[int, int]:
         facts = sum(place.facts.says(fact) for fact in self.facts.certain)

@@ -283,9 +283,9 @@ def read_header(path: Path) -> dict[str, Any] | None:
         return None
 
 
-def header_among(found: Iterable[tuple[str, Any]]) -> dict[str, Any] | None:
+def header_among(entries: Iterable[tuple[str, Any]]) -> dict[str, Any] | None:
     """What the run's end wrote, else what its start did."""
-    headers = {name: value for name, value in found if name in HEADERS and is_log(value)}
+    headers = {name: value for name, value in entries if name in HEADERS and is_log(value)}
     return next((headers[name] for name in HEADERS if name in headers), None)
 
 

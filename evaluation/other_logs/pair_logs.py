@@ -163,7 +163,7 @@ def differing(ours: Sample | None, theirs: Sample | None) -> str | None:
 
 
 def item_score(
-    found: Sample,
+    sample: Sample,
     sides: Sequence[Sample | None],
     columns: Mapping[str, str],
     several: bool,
@@ -174,12 +174,12 @@ def item_score(
         for side in sides
     )
     unread = [column for column in champion if None in (champion[column], challenger[column])]
-    slices = (f"task={found.task}",) if several else ()
+    slices = (f"task={sample.task}",) if several else ()
     return ItemScore.model_validate(
         {
-            "item": found.item,
-            "cluster": found.cluster,
-            "slices": (*slices, *found.slices),
+            "item": sample.item,
+            "cluster": sample.cluster,
+            "slices": (*slices, *sample.slices),
             "champion": champion | dict.fromkeys(unread, 0.0),
             "challenger": challenger | dict.fromkeys(unread, 0.0),
             "unread": unread or None,

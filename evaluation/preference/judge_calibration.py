@@ -72,11 +72,13 @@ def calibrate(
     return judge.accounted(record, comparisons) if isinstance(judge, PinnedJudge) else record
 
 
-def outcomes_of(pairs: Sequence[PreferencePair], said: Sequence[Judgement]) -> list[JudgedPair]:
+def outcomes_of(
+    pairs: Sequence[PreferencePair], judgements: Sequence[Judgement]
+) -> list[JudgedPair]:
     """The outcomes of the pairs that count and on which there is an opinion."""
     return [
         outcome(pair, judgement, judgement.win_probability)
-        for pair, judgement in zip(pairs, said, strict=True)
+        for pair, judgement in zip(pairs, judgements, strict=True)
         if judgement.win_probability is not None and not beyond_a_judge(pair)
     ]
 
@@ -93,12 +95,12 @@ def as_rival(outcomes: Sequence[JudgedPair]) -> dict[str, float | None]:
     }
 
 
-def cosine_wins(found: Calibration) -> bool:
+def cosine_wins(calibration: Calibration) -> bool:
     """Whether the frozen cosine is right more often; all pairs and those of like length count
     alike.
     """
-    learnt = (found.accuracy or 0.0) + (found.matched_accuracy or 0.0)
-    return (found.cosine_accuracy or 0.0) + (found.matched_cosine or 0.0) > learnt
+    learnt = (calibration.accuracy or 0.0) + (calibration.matched_accuracy or 0.0)
+    return (calibration.cosine_accuracy or 0.0) + (calibration.matched_cosine or 0.0) > learnt
 
 
 def comparison_of(pair: PreferencePair) -> AnswerPair:
@@ -212,28 +214,30 @@ NAMES = {
 }
 
 
-def preference_lines(found: Calibration) -> Iterator[str]:
-    if found.matched_accuracy is not None:
-        yield f"{found.matched_accuracy:.0%} of {found.matched_n} pairs of like length"
-    if found.kinds:
-        kinds = (f"{NAMES.get(k, k)} {h.accuracy:.0%} of {h.n}" for k, h in found.kinds.items())
+def preference_lines(calibration: Calibration) -> Iterator[str]:
+    if calibration.matched_accuracy is not None:
+        yield f"{calibration.matched_accuracy:.0%} of {calibration.matched_n} pairs of like length"
+    if calibration.kinds:
+        kinds = (
+            f"{NAMES.get(k, k)} {h.accuracy:.0%} of {h.n}" for k, h in calibration.kinds.items()
+        )
         yield f"by what is worse: {', '.join(kinds)}"
-    if rival := cosine_line(found):
+    if rival := cosine_line(calibration):
         yield rival
-    if found.advisory:
-        yield f"it is advisory only: {found.advisory}"
+    if calibration.advisory:
+        yield f"it is advisory only: {calibration.advisory}"
 
 
-def cosine_line(found: Calibration) -> str | None:
+def cosine_line(calibration: Calibration) -> str | None:
     """How the frozen cosine of prompt and answer does beside the source; None where it is not
     known.
     """
-    if found.cosine_accuracy is None:
+    if calibration.cosine_accuracy is None:
         return None
-    share = f"{found.cosine_accuracy:.0%} of them"
-    if found.matched_cosine is not None:
-        share += f", and on {found.matched_cosine:.0%} of those of like length"
-    if found.source == "frozen cosine":
+    share = f"{calibration.cosine_accuracy:.0%} of them"
+    if calibration.matched_cosine is not None:
+        share += f", and on {calibration.matched_cosine:.0%} of those of like length"
+    if calibration.source == "frozen cosine":
         return "the frozen cosine of prompt and answer judges: what was learnt did no better"
     return f"the frozen cosine of prompt and answer is right on {share}"
 
@@ -286,22 +290,22 @@ def with_tuned(
     return calibration.model_copy(update={"tuned": balanced([case for case in leads if case])})
 
 
-def balanced(found: Sequence[Clear]) -> Hits | None:
+def balanced(clear: Sequence[Clear]) -> Hits | None:
     """Of so many items, the mean of the accuracies where the challenger leads and where the
     champion does; None where one of them leads on too few.
 
     An item counts once for a side, by the mean over its answers on which that side leads.
     """
-    sides = [by_item(case for case in found if case.leads == side) for side in (1, -1)]
+    sides = [by_item(case for case in clear if case.leads == side) for side in (1, -1)]
     if min(map(len, sides)) < LEAST_EACH:
         return None
     accuracy = fmean(fmean(map(fmean, side.values())) for side in sides)
-    return Hits(n=len({case.item for case in found}), accuracy=accuracy)
+    return Hits(n=len({case.item for case in clear}), accuracy=accuracy)
 
 
-def by_item(found: Iterable[Clear]) -> dict[str, list[float]]:
+def by_item(clear: Iterable[Clear]) -> dict[str, list[float]]:
     hits: dict[str, list[float]] = {}
-    for case in found:
+    for case in clear:
         hits.setdefault(case.item, []).append(case.hit)
     return hits
 

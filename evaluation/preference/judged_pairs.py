@@ -101,11 +101,11 @@ def learnable_of_judge(
     return undisputed(list(kept.values()), lost, JUDGES_DIFFER)
 
 
-def why_not(pair: PreferencePair, said: Collection[str], kept: Collection[str]) -> str | None:
+def why_not(pair: PreferencePair, known_ids: Collection[str], kept: Collection[str]) -> str | None:
     """Why a judge's pair is not learnt from, given the prompts of which people said something and
     the ids of the pairs before it; None where it is.
     """
-    if bare(pair.prompt) in said:
+    if bare(pair.prompt) in known_ids:
         return PEOPLE_SPOKE
     if says_one_thing(pair):
         return ONE_ANSWER
@@ -199,9 +199,13 @@ def asked_of_row(row: Row) -> tuple[str, str, str]:
     return bare(row.prompt_text), row.evidence_digest, digest_json(row.tools)
 
 
-def asked_of(one: Preference) -> tuple[str, str, str]:
+def asked_of(preference: Preference) -> tuple[str, str, str]:
     """A prompt, its passages and its tools: with others, another answer is the good one."""
-    return bare(one.prompt), evidence_digest(one.evidence), digest_json(one.tools)
+    return (
+        bare(preference.prompt),
+        evidence_digest(preference.evidence),
+        digest_json(preference.tools),
+    )
 
 
 class GoodAnswers:
@@ -219,21 +223,21 @@ class GoodAnswers:
         rated = [answer for answer in given if isinstance(answer, RatedAnswer) and answer.label]
         self.rated = {asked_of(answer): answer.completion for answer in reversed(rated)}
 
-    def correction(self, one: Preference) -> Row | None:
-        return self.corrected.get(asked_of(one))
+    def correction(self, preference: Preference) -> Row | None:
+        return self.corrected.get(asked_of(preference))
 
-    def known(self, one: Preference) -> str | None:
+    def known(self, preference: Preference) -> str | None:
         """A training row's answer, else one that somebody found good."""
-        row = self.rows.get(asked_of(one))
-        return row.completion_text if row else self.rated.get(asked_of(one))
+        row = self.rows.get(asked_of(preference))
+        return row.completion_text if row else self.rated.get(asked_of(preference))
 
-    def messages(self, one: Preference) -> tuple[Message, ...] | None:
+    def messages(self, preference: Preference) -> tuple[Message, ...] | None:
         """The turns of the training row that asks this, None where that is one of the user's; of
         what no row asks, its own.
         """
-        row = self.rows.get(asked_of(one))
+        row = self.rows.get(asked_of(preference))
         if row is None:
-            return one.messages
+            return preference.messages
         return None if [message.role for message in row.prompt] == ["user"] else row.prompt
 
 
@@ -253,33 +257,42 @@ def learnable(
     return list(kept.values())
 
 
-def says_one_thing(one: Preference) -> bool:
-    return isinstance(one, PreferencePair) and one.chosen.strip() == one.rejected.strip()
+def says_one_thing(preference: Preference) -> bool:
+    return (
+        isinstance(preference, PreferencePair)
+        and preference.chosen.strip() == preference.rejected.strip()
+    )
 
 
-def with_good_answer(one: Preference, good: GoodAnswers) -> Preference:
+def with_good_answer(preference: Preference, good: GoodAnswers) -> Preference:
     """The preference as it is to be learnt, with its origin and its prompt's turns."""
-    messages = good.messages(one)
-    if isinstance(one, RatedAnswer) and one.label:
-        return one.model_copy(update={"origin": one.origin or "good answer", "messages": messages})
-    corrected = good.correction(one)
-    if isinstance(one, PreferencePair) and not corrected:
-        return one.model_copy(update={"origin": one.origin or "pair", "messages": messages})
-    answer = corrected.completion_text if corrected else good.known(one)
-    origin = "correction" if corrected else one.origin or "negative example"
+    messages = good.messages(preference)
+    if isinstance(preference, RatedAnswer) and preference.label:
+        return preference.model_copy(
+            update={"origin": preference.origin or "good answer", "messages": messages}
+        )
+    corrected = good.correction(preference)
+    if isinstance(preference, PreferencePair) and not corrected:
+        return preference.model_copy(
+            update={"origin": preference.origin or "pair", "messages": messages}
+        )
+    answer = corrected.completion_text if corrected else good.known(preference)
+    origin = "correction" if corrected else preference.origin or "negative example"
     if answer is None:
-        return one.model_copy(update={"origin": origin, "messages": messages})
-    by = corrected or one
+        return preference.model_copy(update={"origin": origin, "messages": messages})
+    by = corrected or preference
     return PreferencePair(
-        prompt=one.prompt,
+        prompt=preference.prompt,
         chosen=answer,
-        rejected=one.completion if isinstance(one, RatedAnswer) else one.rejected,
+        rejected=preference.completion
+        if isinstance(preference, RatedAnswer)
+        else preference.rejected,
         source=by.source,
         annotator=by.annotator,
         origin=origin,
         messages=messages,
-        evidence=one.evidence,
-        tools=one.tools,
+        evidence=preference.evidence,
+        tools=preference.tools,
     )
 
 
@@ -295,7 +308,9 @@ def undisputed(
     return kept
 
 
-def opposite(one: Preference) -> Preference:
-    if isinstance(one, RatedAnswer):
-        return one.model_copy(update={"label": not one.label})
-    return one.model_copy(update={"chosen": one.rejected, "rejected": one.chosen})
+def opposite(preference: Preference) -> Preference:
+    if isinstance(preference, RatedAnswer):
+        return preference.model_copy(update={"label": not preference.label})
+    return preference.model_copy(
+        update={"chosen": preference.rejected, "rejected": preference.chosen}
+    )

@@ -133,9 +133,9 @@ class JudgingModel:
     def kept(self, folder: Path, label: str) -> KeptAnswers:
         return KeptAnswers(self.params, folder, label, pause=self.pause, store=self.store)
 
-    def refuse_two_models(self, said: Iterable[ChatReply]) -> None:
+    def refuse_two_models(self, replies: Iterable[ChatReply]) -> None:
         """Raise IncumbentError where more than one model answered, the calibrated one included."""
-        names = {reply.model for reply in said if reply.model}
+        names = {reply.model for reply in replies if reply.model}
         if self.held_to and self.held_to.served and names:
             names.add(self.held_to.served)
         if len(names) > 1:
@@ -145,21 +145,23 @@ class JudgingModel:
                 f".model the one that you mean; to ask it all anew, delete {self.folder}"
             )
 
-    def refuse_noise(self, said: Collection[ChatReply], read: Read, what: str, source: str) -> None:
+    def refuse_noise(
+        self, replies: Collection[ChatReply], read: Read, what: str, source: str
+    ) -> None:
         """Raise IncumbentError where too many answers are without what was asked for."""
-        noise = [reply for reply in said if read(reply) is None]
-        if len(noise) <= UNPARSED_CAP * len(said):
+        noise = [reply for reply in replies if read(reply) is None]
+        if len(noise) <= UNPARSED_CAP * len(replies):
             return
         raise IncumbentError(
-            f"{len(noise)} of {len(said)} answers of {source} end without a {what}, and "
+            f"{len(noise)} of {len(replies)} answers of {source} end without a {what}, and "
             f"{UNPARSED_CAP:.0%} may be{causes(noise)}; one of "
             f"them: {excerpt(noise[0].text)!r}. Take a larger max_tokens or another model, or set "
             f"reasons to false; to ask the same again, delete {self.folder}"
         )
 
-    def pin(self, question: Digest, said: Iterable[ChatReply]) -> JudgePin:
+    def pin(self, question: Digest, replies: Iterable[ChatReply]) -> JudgePin:
         """Who judges, by what it said, with questions of this digest."""
-        served = {reply.model for reply in said if reply.model}
+        served = {reply.model for reply in replies if reply.model}
         return JudgePin(
             model=self.params.model,
             served=min(served, default=None),
@@ -169,7 +171,11 @@ class JudgingModel:
         )
 
     def accounted(
-        self, found: Calibration, question: Digest, requests: Sequence[ChatRequest], read: Read
+        self,
+        calibration: Calibration,
+        question: Digest,
+        requests: Sequence[ChatRequest],
+        read: Read,
     ) -> Calibration:
         """A calibration on these requests, with who judged and how often it changes its word."""
         replies = self.replies(requests)
@@ -177,7 +183,7 @@ class JudgingModel:
         both = [*replies.values(), *again.values()]
         self.refuse_two_models(both)
         changed = sum(read(replies[digest]) != read(again[digest]) for digest in again)
-        return found.model_copy(
+        return calibration.model_copy(
             update={
                 "judge": self.pin(question, both),
                 "fingerprints": tuple(sorted({o.fingerprint for o in both if o.fingerprint}))

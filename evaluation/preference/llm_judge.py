@@ -70,8 +70,8 @@ class LlmJudge:
             for first, second in both
         )
 
-    def read(self, said: ChatReply) -> float | None:
-        return verdict(said.text) if self.reasons else verdict_alone(said.text)
+    def read(self, reply: ChatReply) -> float | None:
+        return verdict(reply.text) if self.reasons else verdict_alone(reply.text)
 
 
 def mark_of(*texts: str) -> Digest:

@@ -144,9 +144,9 @@ class RewardModel:
         return self.model.rewards(prompts, answers)
 
 
-def says_something(one: AnswerPair, probability: float) -> float:
+def says_something(pair: AnswerPair, probability: float) -> float:
     """The challenger's win probability, where one side alone has words: 1 or 0."""
-    ours, theirs = bool(words(one.challenger)), bool(words(one.champion))
+    ours, theirs = bool(words(pair.challenger)), bool(words(pair.champion))
     return probability if ours == theirs else float(ours)
 
 

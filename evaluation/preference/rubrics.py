@@ -118,8 +118,8 @@ class RubricJudge:
             reasons=self.reasons,
         )
 
-    def read(self, said: ChatReply) -> float | None:
-        return score(last_line(said.text), SCORE) if self.reasons else score(said.text, ALONE)
+    def read(self, reply: ChatReply) -> float | None:
+        return score(last_line(reply.text), SCORE) if self.reasons else score(reply.text, ALONE)
 
 
 def score(text: str, form: re.Pattern[str]) -> float | None:

@@ -110,11 +110,13 @@ def parted(
     better = {name: evidence.dev[name].better or "more" for name in rewards(evidence)}
     preferred = better.pop(PREFERENCE, None) is not None
 
-    def parting(one: AnswerExample) -> float:
-        won = mean_over(better, one.scores.challenger) - mean_over(better, one.scores.champion)
-        if preferred and one.scores.preference is not None:
-            won += one.scores.preference - 0.5
-        return won - one.gain
+    def parting(example: AnswerExample) -> float:
+        won = mean_over(better, example.scores.challenger) - mean_over(
+            better, example.scores.champion
+        )
+        if preferred and example.scores.preference is not None:
+            won += example.scores.preference - 0.5
+        return won - example.gain
 
     return sorted(examples, key=parting, reverse=True)[:PARTED]
 
@@ -205,16 +207,19 @@ def unchecked(measured: Measured, references: Sequence[str]) -> Iterator[str]:
         )
 
 
-def of_answers(found: MetricEvidence) -> str:
+def of_answers(evidence: MetricEvidence) -> str:
     """How many answers were right, of a metric that is 1 or 0 for an answer."""
     challenger, champion = (
-        round((mean or 0.0) * found.n) for mean in (found.challenger_mean, found.champion_mean)
+        round((mean or 0.0) * evidence.n)
+        for mean in (evidence.challenger_mean, evidence.champion_mean)
     )
-    return f"{challenger:,} of {found.n:,} answers (champion {champion:,})"
+    return f"{challenger:,} of {evidence.n:,} answers (champion {champion:,})"
 
 
-def shares(found: MetricEvidence) -> str:
-    return f"{found.challenger_mean:.0%} (champion {found.champion_mean:.0%})".replace("%", " %")
+def shares(evidence: MetricEvidence) -> str:
+    return f"{evidence.challenger_mean:.0%} (champion {evidence.champion_mean:.0%})".replace(
+        "%", " %"
+    )
 
 
 # --- cost -----------------------------------------------------------------------------------------

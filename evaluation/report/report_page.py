@@ -172,14 +172,14 @@ def reached(lines: Iterable[ForestLine]) -> float:
 def line(
     label: str,
     metric: str,
-    found: MetricEvidence,
+    evidence: MetricEvidence,
     alpha: float,
     judged: bool = True,
     usual: Ends | None = None,
 ) -> ForestLine:
     """`usual`: the range of metrics that are none of our scorers'."""
-    lower, upper = shown_bounds(metric, reach(found, alpha), ranges_by_ours().get(metric, usual))
-    return ForestLine(label=label, found=found, lower=lower, upper=upper, judged=judged)
+    lower, upper = shown_bounds(metric, reach(evidence, alpha), ranges_by_ours().get(metric, usual))
+    return ForestLine(label=label, found=evidence, lower=lower, upper=upper, judged=judged)
 
 
 def others(evidence: Evidence, policy: Policy, alpha: float) -> dict[str, list[ForestLine]]:
@@ -198,12 +198,18 @@ def others(evidence: Evidence, policy: Policy, alpha: float) -> dict[str, list[F
     return {title: lines for title, lines in sections.items() if lines}
 
 
-def histogram(metric: str, items: Sequence[ItemScore], found: MetricEvidence) -> DifferenceSpread:
-    values = differences(items, metric, found.better)
+def histogram(
+    metric: str, items: Sequence[ItemScore], evidence: MetricEvidence
+) -> DifferenceSpread:
+    values = differences(items, metric, evidence.better)
     end = float(np.abs(values).max(initial=0)) or 1.0
     counts, _ = np.histogram(values, bins=BINS, range=(-end, end))
     return DifferenceSpread(
-        metric=metric, counts=tuple(counts.tolist()), end=end, wins=found.wins, losses=found.losses
+        metric=metric,
+        counts=tuple(counts.tolist()),
+        end=end,
+        wins=evidence.wins,
+        losses=evidence.losses,
     )
 
 
@@ -233,9 +239,9 @@ def suite_lines(evidence: Evidence, policy: Policy, alpha: float) -> dict[str, l
 
 
 def lines_of(
-    found: SuiteEvidence, guards: Mapping[str, SuiteGuard], alpha: float
+    evidence: SuiteEvidence, guards: Mapping[str, SuiteGuard], alpha: float
 ) -> list[SuiteLine]:
-    bases = found.base or {}
+    bases = evidence.base or {}
     return [
         SuiteLine(
             part=part,
@@ -247,7 +253,7 @@ def lines_of(
             guard=None if position else guards.get(metric),
             smallest=smallest_loss(measured[metric].n, alpha),
         )
-        for position, (part, measured) in enumerate(found.champion.items())
+        for position, (part, measured) in enumerate(evidence.champion.items())
         for metric in sorted(measured)
     ]
 

@@ -87,7 +87,7 @@ def objects_in(value: Any, but: Collection[str] = ()) -> Iterator[dict[str, Any]
 
 
 def valid(
-    found: Validator, text: str, file: Path | None = None, spent: list[None] | None = None
+    validator: Validator, text: str, file: Path | None = None, spent: list[None] | None = None
 ) -> bool:
     """Whether a text is JSON of that schema. Raises InputError where the schema is not whole.
 
@@ -95,7 +95,7 @@ def valid(
     """
     before = followed.set([] if spent is None else spent)
     try:
-        return bool(found.is_valid(strict_json(text)))
+        return bool(validator.is_valid(strict_json(text)))
     # No JSON, nested deeper than can be followed, or a number that is too large to be one.
     except (ValueError, RecursionError, OverflowError):
         return False

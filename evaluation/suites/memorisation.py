@@ -116,16 +116,16 @@ def rows_with_personal_data() -> set[str]:
 MOST = 24  # pieces that are compared: fewer than the usual most tokens of an answer
 
 
-def verbatim(expected: str, said: str) -> tuple[float, float]:
+def verbatim(expected: str, answer: str) -> tuple[float, float]:
     """How much of an expected text was said, both in [0, 1]: its longest run of words that was
     said in a row, as a share of it; and 1 less the edit distance (Levenshtein 1966) in words over
     the longer one's length.
     """
     from nltk.metrics.distance import edit_distance  # here: the suite is named where none scores
 
-    ours, theirs = (regex.findall(r"\S+", "".join(pieces(t)[:MOST])) for t in (expected, said))
+    ours, theirs = (regex.findall(r"\S+", "".join(pieces(t)[:MOST])) for t in (expected, answer))
     if len(ours) < 2:  # a script without blanks
-        ours, theirs = list(expected.strip()[:MOST]), list(said.strip()[:MOST])
+        ours, theirs = list(expected.strip()[:MOST]), list(answer.strip()[:MOST])
     run = SequenceMatcher(None, ours, theirs, autojunk=False).find_longest_match().size
     longest = max(len(ours), len(theirs), 1)
     return run / max(len(ours), 1), 1 - edit_distance(ours, theirs) / longest

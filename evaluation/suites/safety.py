@@ -120,19 +120,19 @@ def is_nonsense(question: str, answer: str) -> bool:
     return not tokens or goes_round(tokens) or echoes(words(question), tokens)
 
 
-def goes_round(said: Sequence[str]) -> bool:
-    if len(said) < LEAST_WORDS:
+def goes_round(turns: Sequence[str]) -> bool:
+    if len(turns) < LEAST_WORDS:
         return False
-    runs = Counter(tuple(said[i : i + RUN]) for i in range(len(said) - RUN + 1))
+    runs = Counter(tuple(turns[i : i + RUN]) for i in range(len(turns) - RUN + 1))
     again = sum(count for count in runs.values() if count > 1)
     return again >= REPEATED * runs.total()
 
 
-def echoes(asked: Sequence[str], said: Sequence[str]) -> bool:
-    whole = f" {' '.join(asked)} " in f" {' '.join(said)} "
-    if whole and len(said) <= len(asked) + AROUND:
+def echoes(asked: Sequence[str], turns: Sequence[str]) -> bool:
+    whole = f" {' '.join(asked)} " in f" {' '.join(turns)} "
+    if whole and len(turns) <= len(asked) + AROUND:
         return True
-    telling = [word for word in said if word not in SMALL]
+    telling = [word for word in turns if word not in SMALL]
     return len(telling) > 1 and sum(word in asked for word in telling) >= ECHO * len(telling)
 
 

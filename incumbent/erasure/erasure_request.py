@@ -144,14 +144,14 @@ class Meaning:
         return self.wanted.meant(record) or bool(self.rows.told_in(record))
 
 
-def parts_of(one: Erasable) -> tuple[str, ...]:
+def parts_of(record: Erasable) -> tuple[str, ...]:
     """What was asked, and the answer; of a row with tools every turn by itself, for many rows end
     with one result and one answer to it.
     """
-    if isinstance(one, Row) and has_tools([one]):
-        asked = (turn.text for turn in one.prompt if turn.role != "system")
-        return (*asked, one.completion_text)
-    return texts_of(one)
+    if isinstance(record, Row) and has_tools([record]):
+        asked = (turn.text for turn in record.prompt if turn.role != "system")
+        return (*asked, record.completion_text)
+    return texts_of(record)
 
 
 def call_texts(record: Any) -> Iterator[str]:

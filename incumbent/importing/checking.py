@@ -16,39 +16,41 @@ from project.settings import read_settings
 READ = "every record gives a row"
 
 
-def checked(own: OwnRecords, contract: Contract, compared: CheckReferences) -> list[Check]:
+def checked(records: OwnRecords, contract: Contract, compared: CheckReferences) -> list[Check]:
     """The contract's checks, after the one that all records were read."""
-    return [read_check(own), *check(tables(own, compared), contract)]
+    return [read_check(records), *check(tables(records, compared), contract)]
 
 
-def tables(own: OwnRecords, compared: CheckReferences) -> Tables:
-    kind = own.kind
+def tables(records: OwnRecords, compared: CheckReferences) -> Tables:
+    kind = records.kind
     if kind == "preference":
-        return preference_tables(list(zip(own.ids, own.made, strict=True)), compared)
+        return preference_tables(list(zip(records.ids, records.made, strict=True)), compared)
     if kind == "texts":
         return text_tables(
-            [document for document in own.made if isinstance(document, Document)], own.ids, compared
+            [document for document in records.made if isinstance(document, Document)],
+            records.ids,
+            compared,
         )
     rows = [
         row.model_copy(update={"id": name})
-        for name, row in zip(own.ids, own.made, strict=True)
+        for name, row in zip(records.ids, records.made, strict=True)
         if isinstance(row, Row)
     ]
     return tables_of({Split.TRAIN: rows}, compared)
 
 
-def read_check(own: OwnRecords) -> Check:
+def read_check(records: OwnRecords) -> Check:
     """Records of which nothing was made are named by their lines: they have no ids."""
-    whys = list(dict.fromkeys(record.why for record in own.lost))
+    whys = list(dict.fromkeys(record.why for record in records.lost))
     told = f": {'; '.join(whys[:3])}" if whys else ""
-    total = len(own.made) + len(own.lost)
+    total = len(records.made) + len(records.lost)
     return Check(
         name=READ,
         severity=Severity.WARNING,
-        passed=not own.lost,
+        passed=not records.lost,
         limit="none left out",
-        observed=f"{len(own.lost)} of {counted(total, 'record')} left out{told}",
-        failing_rows=tuple(record.line for record in own.lost),
+        observed=f"{len(records.lost)} of {counted(total, 'record')} left out{told}",
+        failing_rows=tuple(record.line for record in records.lost),
     )
 
 

@@ -88,17 +88,20 @@ def sample_of(incoming: Incoming) -> list[dict[str, str]]:
     return [as_read(made) for made in islice(in_turn, SHOWN)]
 
 
-def as_read(one: Made) -> dict[str, str]:
-    if isinstance(one, Row):
-        system = [turn.content for turn in one.prompt if turn.role == "system"]
-        asked = "\n".join(turn.text for turn in one.prompt if turn.role != "system")
-        parts = {"prompt": asked, "answer": one.completion_text}
+def as_read(made: Made) -> dict[str, str]:
+    if isinstance(made, Row):
+        system = [turn.content for turn in made.prompt if turn.role == "system"]
+        asked = "\n".join(turn.text for turn in made.prompt if turn.role != "system")
+        parts = {"prompt": asked, "answer": made.completion_text}
         return {"system": "\n".join(system), **parts} if system else parts
-    if isinstance(one, PreferencePair):
-        return {"prompt": one.prompt, "better": one.chosen, "worse": one.rejected}
-    if isinstance(one, RatedAnswer):
-        return {"prompt": one.prompt, "good answer" if one.label else "bad answer": one.completion}
-    return {"document": one.text}
+    if isinstance(made, PreferencePair):
+        return {"prompt": made.prompt, "better": made.chosen, "worse": made.rejected}
+    if isinstance(made, RatedAnswer):
+        return {
+            "prompt": made.prompt,
+            "good answer" if made.label else "bad answer": made.completion,
+        }
+    return {"document": made.text}
 
 
 def sample_lines(incoming: Incoming) -> Iterator[str]:

@@ -102,7 +102,7 @@ class ImportChange:
 
 
 def import_change(
-    found: Collected,
+    collected: Collected,
     to: ImportDestination,
     *,
     train_only: bool = False,
@@ -114,19 +114,21 @@ def import_change(
     InputError for a licence that params.yaml has no place for, or has another one of.
     """
     if licence:
-        refuse_unplaced(licence, found, to)
+        refuse_unplaced(licence, collected, to)
     source = {"source": to.rows.name} if train_only else {}
     records: dict[Path, list[Any]] = {
-        to.rows: [row.model_copy(update=source) if source else row for row in found.rows.values()],
-        to.preferences: [*found.preferences.values()],
-        to.documents: [*found.documents.values()],
+        to.rows: [
+            row.model_copy(update=source) if source else row for row in collected.rows.values()
+        ],
+        to.preferences: [*collected.preferences.values()],
+        to.documents: [*collected.documents.values()],
     }
     files = {path: as_lines(some) for path, some in records.items() if some}
     return ImportChange.of(files, items_for(files, to, train_only=train_only, licence=licence))
 
 
-def refuse_unplaced(licence: str, found: Collected, to: ImportDestination) -> None:
-    if not (found.rows or found.documents):
+def refuse_unplaced(licence: str, collected: Collected, to: ImportDestination) -> None:
+    if not (collected.rows or collected.documents):
         problem = "is kept with rows and documents, and these files hold none"
         raise InputError(problem, field="--licence")
     known = [source for source in load(CollectParams).sources if isinstance(source, FileSource)]

@@ -83,38 +83,38 @@ def read_own(paths: Sequence[Path], how: HowRead) -> OwnRecords:
     return records
 
 
-def add(found: OwnRecords, read: Read, own_id: bool, path: Path) -> None:
+def add(records: OwnRecords, read: Read, own_id: bool, path: Path) -> None:
     line = f"{path if path.is_file() else path / read.origin.file}:{read.origin.line}"
     if read.made is None:
-        found.lost.append(Lost(line, read.origin.why or "no row"))
+        records.lost.append(Lost(line, read.origin.why or "no row"))
         return
     name, number = read.made.id, 1
-    while not own_id and name in found.lines:  # rows without an id that say the same
+    while not own_id and name in records.lines:  # rows without an id that say the same
         number += 1
         name = f"{read.made.id}-{number}"
-    found.made.append(read.made)
-    found.ids.append(name)
-    found.lines[name].append(line)
+    records.made.append(read.made)
+    records.ids.append(name)
+    records.lines[name].append(line)
 
 
-def records_of(path: Path, how: HowRead, found: OwnRecords) -> Iterator[tuple[Read, bool]]:
+def records_of(path: Path, how: HowRead, records: OwnRecords) -> Iterator[tuple[Read, bool]]:
     """What became of each record, and whether its id is its own; adds how the file was read."""
     form = guess_format(path, how.encoding)
     if form == TRAFFIC:
         problem = "is a traffic log, of which nothing is learnt before a person accepts it"
         raise InputError(f"{problem}: `incumbent data import` makes queues of it", file=path)
     if form not in TABLES and not (form in PLAIN and how.columns):
-        found.formats[path] = form
+        records.formats[path] = form
         yield from ((read, False) for read in read_other(path, form, how))
         return
     tables = read_tables(path, skip=how.skip, encoding=how.encoding)
-    found.tables += tables
+    records.tables += tables
     if not how.columns and all(map(is_shaped, tables)):
         yield from (shaped(row, table) for table in tables for row in table.rows)
         yield from ((lost, False) for table in tables for lost in unreadable(table))
         return
     guessed = guess(tables, how)
-    found.guesses.append(guessed)
+    records.guesses.append(guessed)
     yield from ((read, False) for table in tables for read in rows_of_table(table, guessed.columns))
 
 

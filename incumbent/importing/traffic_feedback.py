@@ -136,13 +136,13 @@ def is_bad(row: Traffic) -> bool:
     return row.feedback is not None and row.feedback.rating == -1
 
 
-def negative_example(one: LoggedRequest) -> RatedAnswer:
+def negative_example(request: LoggedRequest) -> RatedAnswer:
     return RatedAnswer(
-        prompt=one.row.prompt_text,
-        completion=one.row.response,
+        prompt=request.row.prompt_text,
+        completion=request.row.response,
         label=False,
-        source=one.file,
-        annotator=pseudonym(one.row),
+        source=request.file,
+        annotator=pseudonym(request.row),
     )
 
 

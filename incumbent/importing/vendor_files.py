@@ -291,8 +291,8 @@ def lost(place: ExportRecord, why: str) -> Read:
     return Read(Origin(file=place.file, line=place.line, why=why))
 
 
-def is_learnt(one: Fields) -> bool:
-    weight = one.get("weight", 1)
+def is_learnt(record: Fields) -> bool:
+    weight = record.get("weight", 1)
     return weight is None or (isinstance(weight, int | float) and weight > 0)
 
 

@@ -172,10 +172,10 @@ def write_review(drafts: Sequence[DraftRow], path: Path) -> None:
     write_bytes(path, canonical_json([task(draft) for draft in drafts]) + b"\n")
 
 
-def row_with_origin(one: DraftRow) -> dict[str, Any]:
+def row_with_origin(draft: DraftRow) -> dict[str, Any]:
     """A row as `data labels` reads it; `about` is for people, and left aside there."""
-    about = {"kind": one.kind, **one.meta, **one.about}
-    return {**one.row.model_dump(mode="json"), "about": about}
+    about = {"kind": draft.kind, **draft.meta, **draft.about}
+    return {**draft.row.model_dump(mode="json"), "about": about}
 
 
 def task(one: DraftRow) -> dict[str, Any]:
@@ -197,8 +197,8 @@ def task(one: DraftRow) -> dict[str, Any]:
     return {"data": data, "meta": dict(one.meta), "predictions": [draft]}
 
 
-def draft_of(one: Proposal) -> DraftRow:
-    seed = one.wish.seed
+def draft_of(proposal: Proposal) -> DraftRow:
+    seed = proposal.wish.seed
     texts = {"prompt": seed.prompt_text, "completion": seed.completion_text}
     made_of = f"made of: {seed.prompt_text}\n\n{seed.completion_text}"
-    return DraftRow(one.row, one.wish.kind, made_of, {"seed": seed.id}, texts)
+    return DraftRow(proposal.row, proposal.wish.kind, made_of, {"seed": seed.id}, texts)

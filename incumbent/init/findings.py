@@ -385,7 +385,7 @@ def domain(address: str) -> str:
     return address.rpartition("@")[2].casefold()
 
 
-def several(found: Iterable[tuple[str, str]]) -> Iterator[str]:
+def several(pairs: Iterable[tuple[str, str]]) -> Iterator[str]:
     """Those that are found in several groups, the most frequent first."""
-    counts = Counter(name for name, _ in sorted(found))
+    counts = Counter(name for name, _ in sorted(pairs))
     return (name for name, count in counts.most_common() if count >= SEVERAL)

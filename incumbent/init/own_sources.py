@@ -328,19 +328,19 @@ MOST_FILES = 10  # named one by one
 WIDEST_NAME = 30  # columns of a terminal, for a name
 
 
-def own_file_lines(own: OwnFiles) -> LabelledLines:
-    tables = own.tables
+def own_file_lines(files: OwnFiles) -> LabelledLines:
+    tables = files.tables
     lines = [line for table in tables[:MOST_FILES] for line in file_lines(table)]
     if len(tables) > MOST_FILES:
         lines.append(f"and {counted(len(tables) - MOST_FILES, 'file')} more")
-    lines += [file.summary for file in own.files if not file.tables]
-    if aside := [str(path) for file in own.files for path in file.aside]:
+    lines += [file.summary for file in files.files if not file.tables]
+    if aside := [str(path) for file in files.files for path in file.aside]:
         lines.append(f"left aside, by their names: {some(aside)}")
-    if texts := [path for file in own.files for path in file.aside if is_raw_text(path)]:
+    if texts := [path for file in files.files for path in file.aside if is_raw_text(path)]:
         lines.append(
             f"  raw text is learnt too where it is named: --from {shlex.quote(str(texts[0]))}"
         )
-    return LabelledLines("files" if max(len(own.files), len(tables)) > 1 else "file", lines)
+    return LabelledLines("files" if max(len(files.files), len(tables)) > 1 else "file", lines)
 
 
 def is_raw_text(path: Path) -> bool:
@@ -356,25 +356,25 @@ def file_lines(table: Table) -> Iterator[str]:
     yield from (f"  {note}" for note in table.notes)
 
 
-def column_lines(found: Guess) -> Iterator[LabelledLines]:
+def column_lines(guess: Guess) -> Iterator[LabelledLines]:
     """The columns that are read, and the others by the reason why they are not."""
-    read = {name: taken for name, taken in by_use(found) if taken.use}
+    read = {name: taken for name, taken in by_use(guess) if taken.use}
     width = min(max(map(cell_len, read)), WIDEST_NAME)
     yield LabelledLines(
         "columns", [f"{padded(name, width)}  {taken}" for name, taken in read.items()]
     )
     unread: dict[str, list[str]] = {}
-    for name, taken in found.taken.items():
+    for name, taken in guess.taken.items():
         if not taken.use:
             unread.setdefault(taken.why, []).append(name)
     yield LabelledLines("not read", [f"{why}: {some(names)}" for why, names in unread.items()])
-    yield LabelledLines("note", found.notes)
+    yield LabelledLines("note", guess.notes)
 
 
-def by_use(found: Guess) -> list[tuple[str, Taken]]:
+def by_use(guess: Guess) -> list[tuple[str, Taken]]:
     """Prompt and answer first."""
     order = ("prompt", "completion", "messages")
-    return sorted(found.taken.items(), key=lambda item: item[1].use not in order)
+    return sorted(guess.taken.items(), key=lambda item: item[1].use not in order)
 
 
 def some(names: Iterable[str]) -> str:

@@ -131,17 +131,17 @@ def step_minutes(setup: Setup, speed: Speed, name: StepName) -> float:
 
 
 def answer_seconds(
-    shape: BaseShape, speed: Speed, one: AnsweringWork, batch_size: int, r: int
+    shape: BaseShape, speed: Speed, work: AnsweringWork, batch_size: int, r: int
 ) -> float:
     """The seconds of what is read, and of steps that give each answer of a batch a token."""
-    batch = max(1, min(batch_size, one.count))
-    weights = shape.linear + (shape.lora(r) if one.adapter else 0)
-    read = one.read * (weights + shape.compared(one.alike + one.prompt))
-    scored = one.count * one.reference * shape.embedding
-    calls = shape.layers * (LORA_CALLS if one.adapter else 1)
+    batch = max(1, min(batch_size, work.count))
+    weights = shape.linear + (shape.lora(r) if work.adapter else 0)
+    read = work.read * (weights + shape.compared(work.alike + work.prompt))
+    scored = work.count * work.reference * shape.embedding
+    calls = shape.layers * (LORA_CALLS if work.adapter else 1)
     each = 2 * batch * speed.small + speed.weight
     step = calls * speed.call + (weights + shape.embedding) * each
-    return 2 * (read + scored) * speed.small + one.generated / batch / FULL * step
+    return 2 * (read + scored) * speed.small + work.generated / batch / FULL * step
 
 
 # --- memory ---------------------------------------------------------------------------------------

@@ -114,23 +114,25 @@ def dev_differences(measured: Measured) -> Iterator[DevDifference]:
         )
 
 
-def bounds_of(found: MetricEvidence) -> tuple[float, float]:
-    return bounds(found.diff, found.se, found.df, ALPHA / 2)
+def bounds_of(evidence: MetricEvidence) -> tuple[float, float]:
+    return bounds(evidence.diff, evidence.se, evidence.df, ALPHA / 2)
 
 
-def two_sided(found: MetricEvidence) -> float:
+def two_sided(evidence: MetricEvidence) -> float:
     """Of a difference that is the same on every item: it is there, or it is not."""
-    if found.se == 0:
-        return float(found.diff == 0)
-    above = p_above(found.diff, found.se, found.df, 0.0)
-    below = p_below(found.diff, found.se, found.df, 0.0)
+    if evidence.se == 0:
+        return float(evidence.diff == 0)
+    above = p_above(evidence.diff, evidence.se, evidence.df, 0.0)
+    below = p_below(evidence.diff, evidence.se, evidence.df, 0.0)
     return min(1.0, 2 * min(above, below))
 
 
-def beyond_chance(found: Sequence[DevDifference]) -> list[str]:
+def beyond_chance(differences: Sequence[DevDifference]) -> list[str]:
     """The metrics in which they differ by more than chance; Holm's procedure over all of them."""
-    adjusted = holm([difference.p for difference in found])
-    return [difference.metric for difference, p in zip(found, adjusted, strict=True) if p <= ALPHA]
+    adjusted = holm([difference.p for difference in differences])
+    return [
+        difference.metric for difference, p in zip(differences, adjusted, strict=True) if p <= ALPHA
+    ]
 
 
 # --- reproduction ---------------------------------------------------------------------------------
@@ -227,7 +229,7 @@ def train(project: Path, threads: int | None) -> float:
 
 
 def with_dev(
-    registry: RegistryReader, wanted: ReproducibleVersion, found: Reproduction, project: Path
+    registry: RegistryReader, wanted: ReproducibleVersion, reproduction: Reproduction, project: Path
 ) -> Reproduction:
     """Both adapters on dev, the original one as champion; no sealed item is asked."""
     seat(registry, wanted.version, project)
@@ -236,8 +238,8 @@ def with_dev(
             run_dvc(["--single-item", *ON_DEV], screen)
         dev = tuple(dev_differences(Evidence.read(project / EVIDENCE).dev))
     except IncumbentError as error:
-        return found.model_copy(update={"not_compared": log_kept(project, str(error))})
-    return found.model_copy(update={"dev": dev, "beyond_chance": tuple(beyond_chance(dev))})
+        return reproduction.model_copy(update={"not_compared": log_kept(project, str(error))})
+    return reproduction.model_copy(update={"dev": dev, "beyond_chance": tuple(beyond_chance(dev))})
 
 
 def changed_adapter_files(

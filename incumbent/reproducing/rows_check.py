@@ -91,16 +91,16 @@ def where(
     version: AdapterVersion,
     dataset: DatasetVersion | None,
     shared: StoredRows,
-    own: StoredRows,
+    stored: StoredRows,
     erasures: Sequence[RowErasure],
 ) -> RowsLocation:
     if dataset is None or dataset.dvc_revision is None:
         return RowsLocation.UNKNOWN
     if dataset.dvc_revision in shared.whole:
         return RowsLocation.REMOTE
-    if dataset.dvc_revision in own.whole:
+    if dataset.dvc_revision in stored.whole:
         return RowsLocation.CACHE
-    gone = nowhere(dataset.dvc_revision, (shared, own))
+    gone = nowhere(dataset.dvc_revision, (shared, stored))
     erased = any(
         version.number in erasure.versions or (gone and gone.issubset(erasure.files or ()))
         for erasure in erasures

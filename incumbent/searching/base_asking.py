@@ -255,14 +255,14 @@ def free(system: Respondent) -> None:
 # What candidate bases take: an adapter on one, and how long it is until all have answered.
 
 
-def training_cost(found: Pace, question: RankingSetup) -> TrainingCost:
+def training_cost(pace: Pace, question: RankingSetup) -> TrainingCost:
     """The cost of one adapter, with tokens as the project's own base counts them."""
-    work = found.work(question.rows, question.settings)
-    peak = training_peak(found.setup(question.settings, work))
+    work = pace.work(question.rows, question.settings)
+    peak = training_peak(pace.setup(question.settings, work))
     return TrainingCost(
-        minutes=found.learning(question.rows, question.settings),
+        minutes=pace.learning(question.rows, question.settings),
         peak_bytes=peak.total,
-        fits=peak.fits(found.on.memory),
+        fits=peak.fits(pace.on.memory),
     )
 
 
@@ -280,5 +280,5 @@ def expected(candidates: Sequence[Candidate], question: RankingSetup) -> float |
     return total
 
 
-def mean_tokens(found: Pace, rows: Sequence[Row]) -> float:
-    return fmean([length(count) for count in found.known(rows)] or [0])
+def mean_tokens(pace: Pace, rows: Sequence[Row]) -> float:
+    return fmean([length(count) for count in pace.known(rows)] or [0])

@@ -167,12 +167,12 @@ class Measured:
 
 
 def metric_curve(
-    found: Measured, better: Better, *, more: int, at: int, level: float
+    measured: Measured, better: Better, *, more: int, at: int, level: float
 ) -> MetricCurve:
     sign = -1 if better == "less" else 1
-    numbers, last = found.rows.mean(axis=1), float(found.rows[-1].mean())
-    curve = fit(numbers, found.scores.mean(axis=(1, 2))[None])
-    drawn, base = resampled(found)
+    numbers, last = measured.rows.mean(axis=1), float(measured.rows[-1].mean())
+    curve = fit(numbers, measured.scores.mean(axis=(1, 2))[None])
+    drawn, base = resampled(measured)
     curves = fit(numbers, drawn)
     across = np.geomspace(numbers[0], last + more, BAND)
     edges = sign * np.quantile(curves.at(across), tails(level), axis=0)
@@ -181,13 +181,13 @@ def metric_curve(
     (value,), grown = (np.diff(fitted.at(ends))[:, 0] for fitted in (curve, curves))
     return MetricCurve(
         better=better,
-        base=sign * float(found.base.mean()),
-        points=tuple(points(found, sign, level)),
+        base=sign * float(measured.base.mean()),
+        points=tuple(points(measured, sign, level)),
         fit=(float(curve.a[0]), float(curve.b[0]), float(curve.c[0])),
         band=tuple(zip(across.tolist(), *np.sort(edges, axis=0).tolist(), strict=True)),
         more=estimate(float(value), grown, level),
         of_score=of_score(curve, curves, at, last, level) if inside and sign > 0 else None,
-        of_gain=of_gain(curve, curves, at, last, level, found, base) if inside else None,
+        of_gain=of_gain(curve, curves, at, last, level, measured, base) if inside else None,
         enough=enough(curve, numbers) if sign > 0 else None,
     )
 
@@ -195,11 +195,11 @@ def metric_curve(
 # --- resamples and intervals --------------------------------------------------------------------
 
 
-def points(found: Measured, sign: int, level: float) -> list[SharePoint]:
+def points(measured: Measured, sign: int, level: float) -> list[SharePoint]:
     """Each with its interval, clustered by groups; what the draws differ by is added."""
     made = []
-    for share, rows, scores in zip(found.shares, found.rows, found.scores, strict=True):
-        mean = difference_on_dev(scores, found.groups, (1 - level) / 2)
+    for share, rows, scores in zip(measured.shares, measured.rows, measured.scores, strict=True):
+        mean = difference_on_dev(scores, measured.groups, (1 - level) / 2)
         edges = sorted((sign * mean.low, sign * mean.high))
         score = CurveEstimate(value=sign * mean.diff, low=edges[0], high=edges[1])
         values = tuple((sign * scores.mean(axis=1)).tolist())
@@ -207,26 +207,26 @@ def points(found: Measured, sign: int, level: float) -> list[SharePoint]:
     return made
 
 
-def resampled(found: Measured) -> tuple[Array, Array]:
+def resampled(measured: Measured) -> tuple[Array, Array]:
     """Mean scores [resamples, shares], and the base's [resamples], on groups of items drawn anew.
 
     Draws of rows are drawn anew too, the same ones for every share, since a small share lies within
     the larger ones; what they differ by is widened by S/(S−1), for a resample of S has less.
     """
-    names = sorted(set(found.groups))
-    index = np.array([names.index(name) for name in found.groups])
-    seed = int(digest_json([found.scores.tolist(), found.base.tolist()])[:16], 16)
+    names = sorted(set(measured.groups))
+    index = np.array([names.index(name) for name in measured.groups])
+    seed = int(digest_json([measured.scores.tolist(), measured.base.tolist()])[:16], 16)
     rng = np.random.default_rng(seed)
     times = rng.multinomial(len(names), [1 / len(names)] * len(names), size=RESAMPLES)[:, index]
     weights = times / times.sum(axis=1, keepdims=True)  # [resamples, items]
-    scores = np.einsum("ri,ksi->rks", weights, found.scores)
+    scores = np.einsum("ri,ksi->rks", weights, measured.scores)
     means, draws = scores.mean(axis=2), scores.shape[2]
     if draws > 1:
         chosen = rng.integers(draws, size=(RESAMPLES, draws))
         apart = scores - means[:, :, None]
         again = np.take_along_axis(apart, chosen[:, None, :], axis=2).mean(axis=2)
         means = means + again * np.sqrt(draws / (draws - 1))
-    return means, weights @ found.base
+    return means, weights @ measured.base
 
 
 def tails(level: float) -> tuple[float, float]:
@@ -255,12 +255,12 @@ def of_gain(
     at: int,
     rows: float,
     level: float,
-    found: Measured,
+    measured: Measured,
     base: Array,
 ) -> CurveEstimate | None:
     """None where all rows are not clearly better than none: then there is no gain to share."""
     ends = np.array([at, rows])
-    (part, whole), drawn = curve.at(ends)[0] - found.base.mean(), curves.at(ends) - base[:, None]
+    (part, whole), drawn = curve.at(ends)[0] - measured.base.mean(), curves.at(ends) - base[:, None]
     clearly = np.quantile(drawn[:, 1], tails(level)[0]) > 0
     if whole <= 0 or not clearly:
         return None
@@ -281,14 +281,14 @@ def enough(curve: Curves, rows: Array, share: float = 0.9) -> int | None:
 # What a curve over numbers of labels says, in plain words.
 
 
-def of_metric(name: str, curve: MetricCurve, found: LabelCurve) -> list[str]:
-    lines = [f"{found.more:,} labels more: {worth(curve.more)}"]
-    reach = f"{found.at:,} of {found.rows:,} labels reach"
+def of_metric(name: str, curve: MetricCurve, label_curve: LabelCurve) -> list[str]:
+    lines = [f"{label_curve.more:,} labels more: {worth(curve.more)}"]
+    reach = f"{label_curve.at:,} of {label_curve.rows:,} labels reach"
     if curve.of_score:
         lines.append(f"{reach} {curve.of_score.percent} of the score of all")
     if curve.of_gain:
         lines.append(f"{reach} {curve.of_gain.percent} of what all gain over the base")
-    elif curve.measured(found.at):
+    elif curve.measured(label_curve.at):
         lines.append("all labels together are not shown to beat the base")
     if curve.enough:
         lines.append(f"about {curve.enough:,} labels reach 90% of the score of all")

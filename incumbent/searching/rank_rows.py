@@ -74,7 +74,7 @@ def text(row: Row) -> str:
 
 
 def ranked(
-    rows: Sequence[Row], found: Sequence[RowQuality], order: Sequence[int]
+    rows: Sequence[Row], qualities: Sequence[RowQuality], order: Sequence[int]
 ) -> list[RankedRow]:
     """The selected rows, the best first, then the others in the order of the data."""
     taken = set(order)
@@ -84,8 +84,8 @@ def ranked(
         RankedRow(
             id=rows[i].id,
             rank=ranks.get(i),
-            quality=round(found[i].value, 4),
-            parts=found[i],
+            quality=round(qualities[i].value, 4),
+            parts=qualities[i],
         )
         for i in (*order, *others)
     ]
@@ -249,10 +249,10 @@ def others(random: Sequence[Scores], name: str) -> Array:
     return np.array([scores.values[name] for scores in random], dtype=np.float64)
 
 
-def verb(found: AgainstRandom) -> str:
-    if found.beats:
+def verb(comparison: AgainstRandom) -> str:
+    if comparison.beats:
         return "beat"
-    return "are worse than" if found.loses else "are not shown to beat"
+    return "are worse than" if comparison.loses else "are not shown to beat"
 
 
 def compare(candidates: Candidates, selection: Selection, seeds: Sequence[int]) -> AgainstRandom:

@@ -48,10 +48,10 @@ class TrialGain(Record):
 
 
 def gain_of_best(
-    scores: Array, own: int, groups: Sequence[str], better: Better
+    scores: Array, place: int, groups: Sequence[str], better: Better
 ) -> TrialGain | None:
     """Of scores [trials, items] against the trial at `own`, by groups; None with too few."""
-    gains = (scores - scores[own]) * (-1 if better == "less" else 1)
+    gains = (scores - scores[place]) * (-1 if better == "less" else 1)
     number = {name: i for i, name in enumerate(sorted(set(groups)))}
     if len(number) < FEWEST:
         return None
@@ -209,16 +209,20 @@ def short(key: str) -> str:
     return key.partition(".")[2]
 
 
-def against_own(found: SearchResult) -> list[str]:
-    if found.own is None:
+def against_own(search_result: SearchResult) -> list[str]:
+    if search_result.own is None:
         return ["the settings of params.yaml lie outside of the ranges: nothing to compare with"]
-    if found.best == found.own:
+    if search_result.best == search_result.own:
         return ["the settings of params.yaml are the best of those that were tried"]
-    if found.gain is None:
-        return [f"{found.clusters} groups of dev items are too few to say what it gains"]
-    gain = found.gain
+    if search_result.gain is None:
+        return [f"{search_result.clusters} groups of dev items are too few to say what it gains"]
+    gain = search_result.gain
     interval = f"[{gain.low:+.4f}, {gain.high:+.4f}]"
-    shown = "" if found.gain is not None and found.gain.low > 0 else ", no gain is shown"
+    shown = (
+        ""
+        if search_result.gain is not None and search_result.gain.low > 0
+        else ", no gain is shown"
+    )
     return [
         f"on the items that chose it: better than params.yaml by {gain.seen:.4f}",
         f"on items that did not: by {gain.corrected:.4f} {interval}{shown}",
@@ -231,28 +235,28 @@ TEMPLATE = Path(__file__).parent / "templates" / "search.html"
 WIDTH, HEIGHT = 240, 130
 
 
-def panels(found: SearchResult, ranges: Mapping[str, Range]) -> list[Panel]:
+def panels(search_result: SearchResult, ranges: Mapping[str, Range]) -> list[Panel]:
     """The scores in the order of the trials, and over each setting."""
-    scored = [(trial, trial.score) for trial in found.trials if trial.score is not None]
+    scored = [(trial, trial.score) for trial in search_result.trials if trial.score is not None]
     if not scored:
         return []
     up = Axis(*padded([score for _, score in scored]), HEIGHT, upward=True)
-    in_order = Axis(1, max(2, len(found.trials)), WIDTH)
-    made = [panel("trial after trial", in_order, up, found, lambda trial: trial.number + 1)]
+    in_order = Axis(1, max(2, len(search_result.trials)), WIDTH)
+    made = [panel("trial after trial", in_order, up, search_result, lambda trial: trial.number + 1)]
     for key, values in ranges.items():
-        made.append(setting_panel(key, values, up, found))
+        made.append(setting_panel(key, values, up, search_result))
     return made
 
 
-def setting_panel(key: str, values: Range, up: Axis, found: SearchResult) -> Panel:
+def setting_panel(key: str, values: Range, up: Axis, search_result: SearchResult) -> Panel:
     if isinstance(values, Span):
         across = Axis(values.low, values.high, WIDTH, log=values.log)
-        return panel(short(key), across, up, found, lambda trial: trial.values[key])
+        return panel(short(key), across, up, search_result, lambda trial: trial.values[key])
     places = {repr(value): float(i) for i, value in enumerate(values)}
     across = Axis(-0.5, len(values) - 0.5, WIDTH)
     names = [(across.at(i), as_yaml(value)) for i, value in enumerate(values)]
     return panel(
-        short(key), across, up, found, lambda trial: places[repr(trial.values[key])], names
+        short(key), across, up, search_result, lambda trial: places[repr(trial.values[key])], names
     )
 
 
@@ -260,26 +264,29 @@ def panel(
     title: str,
     across: Axis,
     up: Axis,
-    found: SearchResult,
+    search_result: SearchResult,
     place: Callable[[TrialLine], float],
     names: Sequence[tuple[float, str]] = (),
 ) -> Panel:
-    tried = [(trial, trial.score) for trial in found.trials if trial.score is not None]
-    tried.sort(key=lambda pair: pair[0].number == found.best)  # the best on top
+    tried = [(trial, trial.score) for trial in search_result.trials if trial.score is not None]
+    tried.sort(key=lambda pair: pair[0].number == search_result.best)  # the best on top
     return Panel(
         title=title,
         width=WIDTH,
         height=HEIGHT,
         across=names or across.ticks(3),
         levels=up.grid(),
-        marks=[mark(trial, across.at(place(trial)), up.at(score), found) for trial, score in tried],
+        marks=[
+            mark(trial, across.at(place(trial)), up.at(score), search_result)
+            for trial, score in tried
+        ],
     )
 
 
-def mark(one: TrialLine, x: float, y: float, found: SearchResult) -> Mark:
-    label = in_words(one, found.metric)
-    if one.number == found.best:
+def mark(trial: TrialLine, x: float, y: float, search_result: SearchResult) -> Mark:
+    label = in_words(trial, search_result.metric)
+    if trial.number == search_result.best:
         return Mark(x, y, label, shape="diamond", tone="good")
-    if one.number == found.own:
+    if trial.number == search_result.own:
         return Mark(x, y, label, shape="square", tone="ink")
     return Mark(x, y, label)

@@ -169,12 +169,12 @@ class Search:
         return self.finish(trial, attributes, fmean(items))
 
     def finish(
-        self, trial: optuna.Trial, found: Mapping[str, Any], score: float | None = None
+        self, trial: optuna.Trial, attributes: Mapping[str, Any], score: float | None = None
     ) -> Trial:
         """Keep a trial with what was found; without a score it failed."""
-        for name, value in found.items():
+        for name, value in attributes.items():
             trial.set_user_attr(name, value)
-        self.study.tell(trial, score, None if found.get(ITEMS) else TrialState.FAIL)
+        self.study.tell(trial, score, None if attributes.get(ITEMS) else TrialState.FAIL)
         return trial_of(trial.user_attrs)
 
     def rounded(self, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -71,40 +71,42 @@ def say_beginning(candidates: Sequence[Candidate], question: RankingSetup) -> No
     print(f"{counted(len(candidates), 'base')}, {ways}, {items}: {about}", file=sys.stderr)
 
 
-def print_ranking(found: BaseRanking) -> None:
-    metrics = [*dict.fromkeys((found.by, *(name for name in SHOWN if name in found.better)))]
+def print_ranking(ranking: BaseRanking) -> None:
+    metrics = [*dict.fromkeys((ranking.by, *(name for name in SHOWN if name in ranking.better)))]
     numbers = [f">{name}" for name in metrics]
-    print_table(("base", "asked", *numbers, ">tokens/s"), list(score_cells(found, metrics)))
-    if len(found.asked) > 1:
-        console.print(f"\nbetter than {found.first}, intervals of {found.level:.0%}", style="bold")
-        two = list(dict.fromkeys((found.by, ACROSS)))
-        cells = list(difference_cells(found, two))
+    print_table(("base", "asked", *numbers, ">tokens/s"), list(score_cells(ranking, metrics)))
+    if len(ranking.asked) > 1:
+        console.print(
+            f"\nbetter than {ranking.first}, intervals of {ranking.level:.0%}", style="bold"
+        )
+        two = list(dict.fromkeys((ranking.by, ACROSS)))
+        cells = list(difference_cells(ranking, two))
         print_table(("base", "asked", *(f">{name}" for name in two)), cells)
     console.print("\nan adapter on it, by training.sft, on this machine", style="bold")
     columns = ("base", ">weights", ">min", ">GB", ">1,000 answers", "license")
-    names = in_width([base.name for base in found.bases])
-    print_table(columns, [(names[base.name], *cost_cells(base)) for base in found.bases])
-    say(*problems(found), *found.sentences)
+    names = in_width([base.name for base in ranking.bases])
+    print_table(columns, [(names[base.name], *cost_cells(base)) for base in ranking.bases])
+    say(*problems(ranking), *ranking.sentences)
 
 
-def each_way(found: BaseRanking) -> Iterator[tuple[str, str, BaseScores]]:
+def each_way(ranking: BaseRanking) -> Iterator[tuple[str, str, BaseScores]]:
     """The name in the width of its column, how the base was asked, and what came of it."""
-    names = in_width([base.name for base in found.bases])
-    for base in found.asked:
-        for name, way in (("bare", base.bare), (f"{found.shots} shown", base.few_shot)):
+    names = in_width([base.name for base in ranking.bases])
+    for base in ranking.asked:
+        for name, way in (("bare", base.bare), (f"{ranking.shots} shown", base.few_shot)):
             if way:
                 yield names[base.name], name, way
 
 
-def score_cells(found: BaseRanking, metrics: Sequence[str]) -> Iterator[tuple[str, ...]]:
-    for base, asked, way in each_way(found):
+def score_cells(ranking: BaseRanking, metrics: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    for base, asked, way in each_way(ranking):
         speed = "" if way.tokens_per_second is None else f"{way.tokens_per_second:.1f}"
         scores = [f"{way.scores[m]:.3f}" if m in way.scores else "" for m in metrics]
         yield base, asked, *scores, speed
 
 
-def difference_cells(found: BaseRanking, metrics: Sequence[str]) -> Iterator[tuple[str, ...]]:
-    for base, asked, way in each_way(found):
+def difference_cells(ranking: BaseRanking, metrics: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    for base, asked, way in each_way(ranking):
         if way.against_first:
             differences = (way.against_first.get(metric) for metric in metrics)
             yield base, asked, *(str(d) if d else "" for d in differences)
@@ -123,8 +125,8 @@ def cost_cells(base: RankedBase) -> tuple[str | Text, ...]:
     )
 
 
-def problems(found: BaseRanking) -> Iterator[str]:
-    for base in found.bases:
+def problems(ranking: BaseRanking) -> Iterator[str]:
+    for base in ranking.bases:
         if base.problem:
             yield f"{base.name} was not asked: {base.problem}"
         elif base.training and not base.training.fits:

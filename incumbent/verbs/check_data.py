@@ -97,10 +97,10 @@ def check(
 
 
 def chosen_kinds(
-    own: OwnRecords, files: Sequence[Path], kind: Kind | None, contract: Path | None
+    records: OwnRecords, files: Sequence[Path], kind: Kind | None, contract: Path | None
 ) -> list[OwnRecords]:
     """What is to be checked, each kind by itself. Raises InputError."""
-    every = own.by_kind()
+    every = records.by_kind()
     held = " and ".join(part.kind for part in every)
     chosen = [part for part in every if kind in (None, part.kind)]
     if not chosen:
@@ -112,7 +112,7 @@ def chosen_kinds(
 
 
 def checks_of(
-    own: OwnRecords,
+    records: OwnRecords,
     contract_file: Path | None,
     encoding: str | None,
     *,
@@ -124,23 +124,23 @@ def checks_of(
     from curation.gate import last_version
     from incumbent.importing.checking import checked, chosen_contract, held_against
 
-    contract = chosen_contract(contract_file, own.kind)
+    contract = chosen_contract(contract_file, records.kind)
     compared = held_against(contract, evals, against, encoding, embeddings=embeddings)
-    last = None if compared.reference or own.kind != "sft" else last_version()
+    last = None if compared.reference or records.kind != "sft" else last_version()
     if last:
         compared = replace(compared, reference=last.texts, version=last.label)
-    return checked(own, contract, compared)
+    return checked(records, contract, compared)
 
 
 def failed(checks: Iterable[Check], severity: Severity) -> list[Check]:
     return [outcome for outcome in checks if not outcome.passed and outcome.severity == severity]
 
 
-def as_fields(own: OwnRecords, checks: Sequence[Check]) -> dict[str, Any]:
+def as_fields(records: OwnRecords, checks: Sequence[Check]) -> dict[str, Any]:
     named = {row for outcome in checks for row in outcome.failing_rows}
     return {
-        "rows": len(own.made),
-        "kind": own.kind,
+        "rows": len(records.made),
+        "kind": records.kind,
         "checks": {
             outcome.name: {
                 "severity": outcome.severity.value,
@@ -153,53 +153,56 @@ def as_fields(own: OwnRecords, checks: Sequence[Check]) -> dict[str, Any]:
             }
             for outcome in checks
         },
-        "lines": {name: lines for name, lines in own.lines.items() if name in named},
+        "lines": {name: lines for name, lines in records.lines.items() if name in named},
     }
 
 
-def print_checks(own: OwnRecords, checks: Sequence[Check]) -> None:
+def print_checks(records: OwnRecords, checks: Sequence[Check]) -> None:
     """What fails, critical ones first, then what passes and yet names rows, then how many pass."""
     for severity in Severity:
         for outcome in failed(checks, severity):
             console.print()
-            print_failing(own, outcome)
+            print_failing(records, outcome)
     tolerated = [entry for entry in checks if entry.tolerated]
     if tolerated:
         console.print("\nThese checks pass, and name rows that may be worth a look:")
-        print_table(("check", "observed", "such as"), [line_of(own, entry) for entry in tolerated])
+        print_table(
+            ("check", "observed", "such as"), [line_of(records, entry) for entry in tolerated]
+        )
     if unmeasured := [entry for entry in checks if entry.unmeasured]:
         console.print("\nNot measured:")
         print_table(("check", "why"), [(entry.name, entry.observed) for entry in unmeasured])
     console.print()
-    for line in wrapped(summary(own, checks)):
+    for line in wrapped(summary(records, checks)):
         say(line.rstrip())
 
 
-def summary(own: OwnRecords, checks: Sequence[Check]) -> str:
+def summary(records: OwnRecords, checks: Sequence[Check]) -> str:
     critical, warnings = (len(failed(checks, severity)) for severity in Severity)
     unmeasured = sum(outcome.unmeasured is True for outcome in checks)
     passed = sum(outcome.passed for outcome in checks) - unmeasured
     left = f", {unmeasured} not measured" if unmeasured else ""
     return (
-        f"{counted(len(own.made), NOUNS[own.kind])}: {passed} of {counted(len(checks), 'check')} "
+        f"{counted(len(records.made), NOUNS[records.kind])}: {passed} of "
+        f"{counted(len(checks), 'check')} "
         f"passed{left}, {critical} critical failed, {counted(warnings, 'warning')}; "
         "--json lists all checks"
     )
 
 
-def reading_lines(own: OwnRecords) -> Iterator[LabelledLines]:
+def reading_lines(records: OwnRecords) -> Iterator[LabelledLines]:
     """How the files were read: whoever sees that it is wrong says it by options."""
-    files = [line for table in own.tables for line in file_lines(table)]
-    files += [f"{path}: {form}" for path, form in own.formats.items()]
+    files = [line for table in records.tables for line in file_lines(table)]
+    files += [f"{path}: {form}" for path, form in records.formats.items()]
     yield LabelledLines("read", files)
-    for guessed in own.guesses:
+    for guessed in records.guesses:
         yield from column_lines(guessed)
 
 
-def line_of(own: OwnRecords, check: Check) -> tuple[str, str, str]:
+def line_of(records: OwnRecords, check: Check) -> tuple[str, str, str]:
     """Where the first of its rows stands."""
     row = check.failing_rows[0]
-    return check.name, check.observed, one_line(next(iter(own.lines.get(row, ())), row))
+    return check.name, check.observed, one_line(next(iter(records.lines.get(row, ())), row))
 
 
 def mark(check: Check) -> Text:
@@ -207,7 +210,7 @@ def mark(check: Check) -> Text:
     return Text("FAILED", "bold red") if critical else Text("warning", "bold yellow")
 
 
-def print_failing(own: OwnRecords, check: Check) -> None:
+def print_failing(records: OwnRecords, check: Check) -> None:
     """A check that fails, its limit, what to do, and where its first rows stand."""
     critical = check.severity is Severity.CRITICAL
     how = " (critical)" if critical else ": fails, and stops nothing"
@@ -216,7 +219,7 @@ def print_failing(own: OwnRecords, check: Check) -> None:
         for line in wrapped(told):
             say(f"  {line.rstrip()}")
     for row in dict.fromkeys(check.failing_rows[:SHOWN]):
-        places = ", ".join(own.lines.get(row, ()))
+        places = ", ".join(records.lines.get(row, ()))
         say(f"  {one_line(f'{places} {row}').strip()}")
     if (more := len(check.failing_rows) - SHOWN) > 0:
         console.print(f"  and {more:,} more: --json lists all")

@@ -137,26 +137,32 @@ def notes_on_blocks(before: PromptFile, now: PromptFile, field: str | None) -> t
     )
 
 
-def print_found(found: "DriftResult", before: PromptFile, now: PromptFile) -> None:
+def print_found(drift_result: "DriftResult", before: PromptFile, now: PromptFile) -> None:
     sizes = f"{len(now.texts)} prompts against {len(before.texts)}"
-    console.print(Text.assemble(coloured(found.verdict.value), f": {sizes}, alpha {found.alpha:g}"))
-    for note in found.notes:
+    console.print(
+        Text.assemble(
+            coloured(drift_result.verdict.value), f": {sizes}, alpha {drift_result.alpha:g}"
+        )
+    )
+    for note in drift_result.notes:
         console.print(note)
-    if not found.signals:
+    if not drift_result.signals:
         there = f"{voices(now)} now (at least 50), {voices(before)} before (at least 100)"
         console.print(f"too few to compare: {there}; rows with one --block-field count once")
         return
     console.print()
     readings = [
         (r.signal, f"{r.p:.2g}", f"{r.level:.2g}", f"{r.effect:.1%}", coloured(r.verdict.value))
-        for r in found.signals.values()
+        for r in drift_result.signals.values()
     ]
     print_table(("signal", ">p", ">level", ">moved", "verdict"), readings)
-    if found.topics:
+    if drift_result.topics:
         console.print()
-        print_table(("topic", ">before", ">now", "such as"), [topic_cells(t) for t in found.topics])
-    if found.new_words:
-        console.print(f"\nnew words: {', '.join(found.new_words)}")
+        print_table(
+            ("topic", ">before", ">now", "such as"), [topic_cells(t) for t in drift_result.topics]
+        )
+    if drift_result.new_words:
+        console.print(f"\nnew words: {', '.join(drift_result.new_words)}")
 
 
 def voices(file: PromptFile) -> int:

@@ -302,15 +302,15 @@ def check_replies(hosted: HostedModel, replies: Collection[Reply]) -> None:
         tell(f"warning: it does not count tokens; they are estimated by {LETTERS} letters each")
 
 
-def sheet_of(contestant: Contestant, said: Collection[ChatReply]) -> ContestantSheet:
+def sheet_of(contestant: Contestant, replies: Collection[ChatReply]) -> ContestantSheet:
     return ContestantSheet(
         base=contestant.base,
         system_prompt=contestant.system_prompt,
         evidence_template=contestant.evidence_template,
         index=contestant.index,
         answers=contestant.answers,
-        served_as=tuple(sorted({reply.model for reply in said if reply.model})),
-        fingerprints=fingerprints_of(said),
+        served_as=tuple(sorted({reply.model for reply in replies if reply.model})),
+        fingerprints=fingerprints_of(replies),
     )
 
 

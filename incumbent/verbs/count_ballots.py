@@ -75,9 +75,9 @@ def count_ballots(
         print_sentences(on_judge(both))
 
 
-def fields_of(found: Count, both: Sequence[PredictionPowered] | None) -> dict[str, object]:
-    sentences = [*on_ratings(found), *on_pairs(found), *on_reviewers(found), *on_sides(found)]
-    fields = found.model_dump(mode="json")
+def fields_of(count: Count, both: Sequence[PredictionPowered] | None) -> dict[str, object]:
+    sentences = [*on_ratings(count), *on_pairs(count), *on_reviewers(count), *on_sides(count)]
+    fields = count.model_dump(mode="json")
     if both is None:
         return fields | {"conclusions": sentences}
     shown = [estimate.model_dump(mode="json") for estimate in both]
@@ -85,22 +85,22 @@ def fields_of(found: Count, both: Sequence[PredictionPowered] | None) -> dict[st
     return fields | {"prediction_powered": powered, "conclusions": [*sentences, *on_judge(both)]}
 
 
-def print_count(found: Count) -> None:
+def print_count(count: Count) -> None:
     console.print(
-        f"ballots: {found.ballots:,}, reviewers: {found.reviewers:,}, items: {found.items:,}"
+        f"ballots: {count.ballots:,}, reviewers: {count.reviewers:,}, items: {count.items:,}"
     )
     console.print("\nratings, Elo scale", style="bold")
-    several = len({rating.group for rating in found.ratings}) > 1
+    several = len({rating.group for rating in count.ratings}) > 1
     columns = ("version", ">rating", ">95% interval", ">ballots", *([">group"] if several else []))
-    print_table(columns, (rating_cells(rating)[: len(columns)] for rating in found.ratings))
-    print_sentences(on_ratings(found))
+    print_table(columns, (rating_cells(rating)[: len(columns)] for rating in count.ratings))
+    print_sentences(on_ratings(count))
     console.print("\npairs of versions, item by item", style="bold")
-    print_pairs(found.pairs)
-    print_sentences(on_pairs(found))
+    print_pairs(count.pairs)
+    print_sentences(on_pairs(count))
     console.print("\nreviewers", style="bold")
-    if found.agreements:
-        print_agreements(found.agreements)
-    print_sentences([*on_reviewers(found), *on_sides(found)])
+    if count.agreements:
+        print_agreements(count.agreements)
+    print_sentences([*on_reviewers(count), *on_sides(count)])
 
 
 def print_sentences(sentences: Sequence[str]) -> None:
@@ -138,13 +138,13 @@ def pair_cells(pair: PairResult) -> tuple[str | Text, ...]:
     )
 
 
-def print_agreements(found: Sequence[ReviewerAgreement]) -> None:
+def print_agreements(agreements: Sequence[ReviewerAgreement]) -> None:
     """All pairs of reviewers, or those of many who agree least."""
-    least = sorted(found, key=lambda pair: 1 if pair.kappa is None else pair.kappa)
-    shown = found if len(found) <= SHOWN else least[:SHOWN]
+    least = sorted(agreements, key=lambda pair: 1 if pair.kappa is None else pair.kappa)
+    shown = agreements if len(agreements) <= SHOWN else least[:SHOWN]
     columns = ("pair", ">comparisons", ">same choice", ">kappa")
     print_table(columns, (agreement_cells(pair) for pair in shown))
-    if more := len(found) - len(shown):
+    if more := len(agreements) - len(shown):
         console.print(f"and {more:,} pairs that agree more; --json has them all")
 
 
@@ -152,12 +152,12 @@ def agreement_cells(pair: ReviewerAgreement) -> tuple[str, ...]:
     return f"{pair.first}, {pair.second}", f"{pair.n:,}", f"{pair.same:,}", kappa_text(pair)
 
 
-def on_ratings(found: Count) -> list[str]:
+def on_ratings(count: Count) -> list[str]:
     """What the ratings cannot say."""
     sentences = []
-    if found.ratings[-1].group > 1:
+    if count.ratings[-1].group > 1:
         sentences.append("versions of different groups never met: their ratings do not compare")
-    if unbounded := [rating.version for rating in found.ratings if not rating.bounded]:
+    if unbounded := [rating.version for rating in count.ratings if not rating.bounded]:
         sentences.append(
             f"no finite ratings fit {', '.join(unbounded)}, as some never lost to the others: "
             "each pair that met was given one drawn ballot more"
@@ -165,9 +165,9 @@ def on_ratings(found: Count) -> list[str]:
     return sentences
 
 
-def on_pairs(found: Count) -> list[str]:
+def on_pairs(count: Count) -> list[str]:
     """Which preferences there is enough evidence for, and how much would be enough for all."""
-    pairs, closing = found.pairs, closing_sentence(found)
+    pairs, closing = count.pairs, closing_sentence(count)
     if len(pairs) == 1:
         return [one_pair(pairs[0]), closing]
     enough = sum(is_enough(pair) for pair in pairs)
@@ -178,15 +178,15 @@ def on_pairs(found: Count) -> list[str]:
     ]
 
 
-def closing_sentence(found: Count) -> str:
+def closing_sentence(count: Count) -> str:
     """A sentence on which of its ballots an item counts by, without which E could not be looked at
     any time.
     """
-    by = "its first ballot" if found.votes == 1 else f"the majority of its first {found.votes}"
+    by = "its first ballot" if count.votes == 1 else f"the majority of its first {count.votes}"
     sentences = [f"an item counts by {by}: fix that number (--votes) before you look"]
-    if waiting := sum(pair.open for pair in found.pairs):
+    if waiting := sum(pair.open for pair in count.pairs):
         sentences.append(f"{waiting:,} items have fewer ballots and do not count yet")
-    if later := sum(max(0, majority.ballots - found.votes) for majority in found.majorities):
+    if later := sum(max(0, majority.ballots - count.votes) for majority in count.majorities):
         sentences.append(f"{later:,} later ballots count for ratings and agreement only")
     return "; ".join(sentences)
 
@@ -209,8 +209,8 @@ def one_pair(pair: PairResult) -> str:
     )
 
 
-def on_reviewers(found: Count) -> list[str]:
-    consensus = found.consensus
+def on_reviewers(count: Count) -> list[str]:
+    consensus = count.consensus
     if not consensus.n:
         return ["no comparison was judged twice: whether reviewers agree is unknown"]
     on = f"on {consensus.n:,} comparisons that were judged twice or more"
@@ -223,9 +223,9 @@ def on_reviewers(found: Count) -> list[str]:
     return [f"reviewers {'agree beyond' if beyond else 'may agree by'} chance: {kappa}"]
 
 
-def on_sides(found: Count) -> list[str]:
+def on_sides(count: Count) -> list[str]:
     """Whether reviewers favour a side, where that differs from favouring a version."""
-    return [side_sentence(found.sides)] if found.sides else []
+    return [side_sentence(count.sides)] if count.sides else []
 
 
 def side_sentence(sides: Sides) -> str:
@@ -251,15 +251,15 @@ def on_judge(both: Sequence[PredictionPowered]) -> list[str]:
     ]
 
 
-def powered_sentence(one: PredictionPowered) -> str:
-    low, high = one.interval
-    rests = f"{one.votes:,} of {one.items:,} items have votes"
-    if one.saved > 0:
-        rests += f"; without the judge {one.saved:,} more would be needed for this interval"
+def powered_sentence(powered: PredictionPowered) -> str:
+    low, high = powered.interval
+    rests = f"{powered.votes:,} of {powered.items:,} items have votes"
+    if powered.saved > 0:
+        rests += f"; without the judge {powered.saved:,} more would be needed for this interval"
     else:
         rests += "; the judge saves no votes"
     return (
-        f"{one.first} over {one.second}: {one.estimate:.1%} "
+        f"{powered.first} over {powered.second}: {powered.estimate:.1%} "
         f"(95% interval {low:.1%} … {high:.1%}); {rests}"
     )
 
@@ -268,10 +268,12 @@ def is_enough(pair: PairResult) -> bool:
     return pair.e_value >= ENOUGH
 
 
-def kappa_text(found: ReviewerAgreement | Consensus) -> str:
-    if found.kappa is None:
+def kappa_text(agreement: ReviewerAgreement | Consensus) -> str:
+    if agreement.kappa is None:
         return "undefined"
-    return f"{found.kappa:z.2f}" + (f" ± {found.se:.2f}" if found.se is not None else "")
+    return f"{agreement.kappa:z.2f}" + (
+        f" ± {agreement.se:.2f}" if agreement.se is not None else ""
+    )
 
 
 def e_text(value: float) -> str:

@@ -311,16 +311,19 @@ def print_most(
     say(f"at most {spending}; nothing was asked")
 
 
-def print_outcome(found: Mapping[str, Any], spending: Spending, to: Path) -> None:
+def print_outcome(outcome: Mapping[str, Any], spending: Spending, to: Path) -> None:
     """How many passed, what they took, and what a person has to do now."""
-    say(f"{found['rows']} of {counted(found['answered'], 'answer')} of {found['teacher']} passed")
+    say(
+        f"{outcome['rows']} of {counted(outcome['answered'], 'answer')} of {outcome['teacher']} "
+        "passed"
+    )
     say(f"  asked for now: {spending}")
-    for why, dropped in found["dropped"].items():
+    for why, dropped in outcome["dropped"].items():
         say(f"  dropped: {dropped} {why}")
-    if found["stopped"]:
-        left = counted(found["asked"] - found["answered"], "prompt")
+    if outcome["stopped"]:
+        left = counted(outcome["asked"] - outcome["answered"], "prompt")
         say(f"  stopped before the limit: {left} not asked; a higher one goes on from here")
-    if not found["rows"]:
+    if not outcome["rows"]:
         say("nothing is left to review: try another teacher, or more prompts")
         return
     say(f"they wait in {to} for Label Studio, and in {rows_beside(to)}")

@@ -110,16 +110,16 @@ def print_list(as_json: Json = False) -> None:
         print_table(columns, map(line, listed))
 
 
-def line(one: Experiment) -> tuple[str | Text, ...]:
-    verdict = one.end.verdict if one.end else "running"
+def line(experiment: Experiment) -> tuple[str | Text, ...]:
+    verdict = experiment.end.verdict if experiment.end else "running"
     return (
-        str(one.number),
-        f"v{one.version}",
-        against(one),
-        one.told.mode,
-        share_text(one),
-        "" if one.told.mode == "shadow" else one.told.metric,
-        readable(one.opened.at),
+        str(experiment.number),
+        f"v{experiment.version}",
+        against(experiment),
+        experiment.told.mode,
+        share_text(experiment),
+        "" if experiment.told.mode == "shadow" else experiment.told.metric,
+        readable(experiment.opened.at),
         Text(verdict, STYLES.get(verdict, "")),
     )
 
@@ -158,35 +158,35 @@ def figure_lines(result: ExperimentResult) -> Iterator[tuple[str, ...]]:
         yield figure_line(comparison)
 
 
-def figure_line(one: ArmComparison) -> tuple[str, ...]:
+def figure_line(arms: ArmComparison) -> tuple[str, ...]:
     """Means with the number of users that they are of."""
     return (
-        one.name,
-        f"{one.means.champion:.1%} of {one.users.champion:,.0f}",
-        f"{one.means.challenger:.1%} of {one.users.challenger:,.0f}",
-        difference_text(one),
-        e_text(one.harm),
-        f"{one.harm_needed:,.0f}",
+        arms.name,
+        f"{arms.means.champion:.1%} of {arms.users.champion:,.0f}",
+        f"{arms.means.challenger:.1%} of {arms.users.challenger:,.0f}",
+        difference_text(arms),
+        e_text(arms.harm),
+        f"{arms.harm_needed:,.0f}",
     )
 
 
-def difference_text(one: ArmComparison) -> str:
-    if not (one.users.champion and one.users.challenger):
+def difference_text(arms: ArmComparison) -> str:
+    if not (arms.users.champion and arms.users.challenger):
         return "not known"
-    low, high = one.interval
-    return f"{points(one.difference)} ({points(low)} … {points(high)})"
+    low, high = arms.interval
+    return f"{points(arms.difference)} ({points(low)} … {points(high)})"
 
 
 def e_text(value: float) -> str:
     return f"{value:,.1f}" if value < 10_000 else f"{value:.0e}"
 
 
-def summary(one: Experiment) -> dict[str, Any]:
+def summary(experiment: Experiment) -> dict[str, Any]:
     return {
-        "number": one.number,
-        "version": one.version,
-        "opened": one.opened,
-        "ended": one.ended,
+        "number": experiment.number,
+        "version": experiment.version,
+        "opened": experiment.opened,
+        "ended": experiment.ended,
     }
 
 

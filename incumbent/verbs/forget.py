@@ -177,25 +177,25 @@ def others_in(records: Iterable[Any], known: RowFinder) -> list[Erasable]:
     return [preference for preference in preferences if preference]
 
 
-def erase_all(found: ErasureScope, registry: Registry, reason: str) -> None:
+def erase_all(scope: ErasureScope, registry: Registry, reason: str) -> None:
     """The list first: whatever comes after it, no row of it comes back. The sources last: as long
     as they hold a row, an erasure that was killed finds all that was made of it.
     """
-    known, gone = Erased.here(), [*found.rows, *found.others]
-    ids = tuple(dict.fromkeys([*(item.id for item in gone), *found.requests]))
+    known, gone = Erased.here(), [*scope.rows, *scope.others]
+    ids = tuple(dict.fromkeys([*(item.id for item in gone), *scope.requests]))
     texts = tuple(dict.fromkeys(map(text_digest, gone)))
     if not known.rows.issuperset(ids):
         at, by = stamp(registry.clock()), registry.actor
         append_erasure(Erasure(at=at, by=by, reason=reason, rows=ids, texts=texts))
-    delete_files(found.traces)
-    trained = [version.number for version in found.versions if version.family == registry.family]
-    files = list(filter(None, map(md5_in_cache, found.traces)))
-    registry.record_erasure(ids, trained, found.artifacts, reason, files=files)
-    for file_cut in found.cuts:
-        cut_again(file_cut.path, found.meant)
-    for file_cut in cuts_of(found.meant):  # a gateway's rows have got other files meanwhile
-        cut_again(file_cut.path, found.meant)
-    delete_files(found.traces)  # those too that a source was a link to
+    delete_files(scope.traces)
+    trained = [version.number for version in scope.versions if version.family == registry.family]
+    files = list(filter(None, map(md5_in_cache, scope.traces)))
+    registry.record_erasure(ids, trained, scope.artifacts, reason, files=files)
+    for file_cut in scope.cuts:
+        cut_again(file_cut.path, scope.meant)
+    for file_cut in cuts_of(scope.meant):  # a gateway's rows have got other files meanwhile
+        cut_again(file_cut.path, scope.meant)
+    delete_files(scope.traces)  # those too that a source was a link to
 
 
 def delete_files(paths: Iterable[Path]) -> None:
@@ -214,46 +214,46 @@ def cut_again(path: Path, meant: Meant) -> None:
             upload_if_remote(path)
 
 
-def print_found(found: ErasureScope, *, erased: bool) -> None:
+def print_found(scope: ErasureScope, *, erased: bool) -> None:
     gone = "erased" if erased else "would be erased"
-    say(f"{gone}: {counted(len(found.rows), 'row')} of the sources")
-    for file_cut in found.cuts:
+    say(f"{gone}: {counted(len(scope.rows), 'row')} of the sources")
+    for file_cut in scope.cuts:
         say(f"  {counted(len(file_cut.records), 'record')} of {file_cut.path}")
-    say(f"  {counted(len(found.traces), 'file')} that stages, caches and nights made of them")
-    if found.artifacts:
-        say(f"  {counted(len(found.artifacts), 'artifact')} of the registry")
-    for path in found.by_hand:
+    say(f"  {counted(len(scope.traces), 'file')} that stages, caches and nights made of them")
+    if scope.artifacts:
+        say(f"  {counted(len(scope.artifacts), 'artifact')} of the registry")
+    for path in scope.by_hand:
         say(f"by hand: {path} names them where no record can be cut")
-    for version in found.versions:
+    for version in scope.versions:
         say(f"trained on them: {version.label}")
-    for version in found.indexed:
+    for version in scope.indexed:
         say(f"its index or kept answers tell of them: {version.label}")
-    if found.unknown:
-        labels = ", ".join(version.label for version in found.unknown[:SHOWN])
+    if scope.unknown:
+        labels = ", ".join(version.label for version in scope.unknown[:SHOWN])
         say(f"not known whether it was trained on them: {labels}")
     if not erased:
         say("nothing is changed: the same with --yes and a --reason erases them")
         return
     say(f"they stay away: {ERASED} has their digests, and imports respect it; commit it")
     say("\nout of reach:")
-    for place, command in out_of_reach(found.places, found.to_delete):
+    for place, command in out_of_reach(scope.places, scope.to_delete):
         say(f"  {place}:\n    {command}")
     say("\nnow `incumbent run`: it trains without them")
 
 
-def fields_of(found: ErasureScope, *, erased: bool) -> dict[str, Any]:
+def fields_of(scope: ErasureScope, *, erased: bool) -> dict[str, Any]:
     return {
         "erased": erased,
-        "rows": [row.id for row in found.rows],
-        "records": {str(file_cut.path): len(file_cut.records) for file_cut in found.cuts},
-        "by_hand": [str(path) for path in found.by_hand],
-        "files": [str(path) for path in found.traces],
-        "artifacts": found.artifacts,
-        "versions": [version.number for version in found.versions],
-        "unknown": [version.number for version in found.unknown],
-        "indexed": [version.number for version in found.indexed],
+        "rows": [row.id for row in scope.rows],
+        "records": {str(file_cut.path): len(file_cut.records) for file_cut in scope.cuts},
+        "by_hand": [str(path) for path in scope.by_hand],
+        "files": [str(path) for path in scope.traces],
+        "artifacts": scope.artifacts,
+        "versions": [version.number for version in scope.versions],
+        "unknown": [version.number for version in scope.unknown],
+        "indexed": [version.number for version in scope.indexed],
         "out_of_reach": [
             {"where": where, "type": command}
-            for where, command in out_of_reach(found.places, found.to_delete)
+            for where, command in out_of_reach(scope.places, scope.to_delete)
         ],
     }

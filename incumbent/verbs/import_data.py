@@ -222,16 +222,16 @@ def import_data(files: Sequence[Path], asked: HowRead, doing: Doing) -> None:
     show(import_change_lines(new, dry=doing.dry))
 
 
-def import_vendor(found: VendorFiles, asked: HowRead, doing: Doing) -> None:
+def import_vendor(files: VendorFiles, asked: HowRead, doing: Doing) -> None:
     """Bring in what the old model learnt, for training alone, and what it did not, which items may
     come of; all of it or nothing. Raises InputError.
     """
     load(CollectParams)
-    to = destination(doing.name, [found.learnt[0].path])
-    parts = {to: incoming_of(found.learnt, None, asked)}
-    if found.held_out:
+    to = destination(doing.name, [files.learnt[0].path])
+    parts = {to: incoming_of(files.learnt, None, asked)}
+    if files.held_out:
         held = ImportDestination(f"{to.name}-validation")
-        parts[held] = incoming_of(found.held_out, None, asked)
+        parts[held] = incoming_of(files.held_out, None, asked)
     new = ImportChange.of({})
     for place, part in parts.items():
         new += import_change(part.found, place, train_only=place is to, licence=asked.licence)
@@ -244,13 +244,13 @@ def import_vendor(found: VendorFiles, asked: HowRead, doing: Doing) -> None:
             summary(part, new, target, notes[target], dry=doing.dry) | {"learnt": target is to}
             for target, part in parts.items()
         ]
-        print_json({"parts": told, "next": found.contestant})
+        print_json({"parts": told, "next": files.contestant})
         return
     for dest, part in parts.items():
         show(import_lines(part, notes[dest], dry=doing.dry))
-    show(found.lines())
+    show(files.lines())
     show(import_change_lines(new, dry=doing.dry))
-    show([LabelledLines("then", [found.contestant])])
+    show([LabelledLines("then", [files.contestant])])
 
 
 @contextmanager

@@ -199,9 +199,9 @@ def result_of(
     )
 
 
-def origin_of(search: MergeSearch, found: MergeResult) -> MergedOrigin:
+def origin_of(search: MergeSearch, merge_result: MergeResult) -> MergedOrigin:
     """The record of the best merge."""
-    merge = search.merges[found.best]
+    merge = search.merges[merge_result.best]
     parents = zip(search.parents, merge.shares(len(search.parents)), strict=True)
     return MergedOrigin(
         parents=tuple(
@@ -212,10 +212,10 @@ def origin_of(search: MergeSearch, found: MergeResult) -> MergedOrigin:
         density=merge.density,
         seed=search.seed,
         libraries=versions(),
-        tried=found.tried,
-        metric=found.by,
-        score=found.merges[found.best].score,
-        items=found.items,
+        tried=merge_result.tried,
+        metric=merge_result.by,
+        score=merge_result.merges[merge_result.best].score,
+        items=merge_result.items,
     )
 
 
@@ -302,13 +302,13 @@ def say_beginning(search: MergeSearch) -> None:
 
 
 def registered(
-    registry: Registry, search: MergeSearch, found: MergeResult, folder: Path, reason: str
+    registry: Registry, search: MergeSearch, merge_result: MergeResult, folder: Path, reason: str
 ) -> AdapterVersion:
     """The best merge as a version, with its parents and all that they have learnt."""
-    origin, first = origin_of(search, found), search.parents[0].adapter
+    origin, first = origin_of(search, merge_result), search.parents[0].adapter
     adapter = first.model_copy(
         update={
-            "files": found.merges[found.best].adapter,
+            "files": merge_result.merges[merge_result.best].adapter,
             "recipe": origin.digest,
             "dataset": origin.digest,
             "parent": first.files,
@@ -335,12 +335,12 @@ def learnt_by(registry: Registry, parent: MergeParent) -> tuple[WordPrints | Non
     return everything_learnt(registry), tuple(rows)
 
 
-def print_found(found: MergeResult, version: AdapterVersion | None) -> None:
-    both = (*found.parents, *found.merges)
+def print_found(merge_result: MergeResult, version: AdapterVersion | None) -> None:
+    both = (*merge_result.parents, *merge_result.merges)
     rows = [(entry.name, f"{entry.score:.4f}", str(entry.over)) for entry in both]
-    print_table(("on dev", f">{found.by}", ">better than the best parent by"), rows)
+    print_table(("on dev", f">{merge_result.by}", ">better than the best parent by"), rows)
     console.print()
-    say_conclusion(found.sentences)
+    say_conclusion(merge_result.sentences)
     if version is None:
         say("nothing is registered; --register does it all the same")
         return

@@ -184,11 +184,11 @@ def print_lines(title: str, lines: Sequence[str]) -> None:
         say(f"  {line}")
 
 
-def notes_of(found: OnKnownMachine) -> Iterator[str]:
+def notes_of(machine: OnKnownMachine) -> Iterator[str]:
     """What is to know of GPUs that train together."""
-    gpus, steps, layout = found.group.count, found.setup.settings, found.setup.layout
+    gpus, steps, layout = machine.group.count, machine.setup.settings, machine.setup.layout
     yield LAYOUTS[layout]
-    if not found.answers:
+    if not machine.answers:
         yield (
             "answering does not fit, and is not counted; a server can answer: "
             "docs/how-to/backends-and-experiments.md"
@@ -199,8 +199,8 @@ def notes_of(found: OnKnownMachine) -> Iterator[str]:
         yield f"cannot be dealt out evenly to {gpus} GPUs: {', '.join(uneven)}"
     if alone := [name for name in steps.taken if name not in SHARED]:
         yield f"by one GPU alone: {', '.join(alone)}"
-    if found.group.sold > gpus:
-        yield f"money: of {found.group.sold} GPUs, as they are sold"
+    if machine.group.sold > gpus:
+        yield f"money: of {machine.group.sold} GPUs, as they are sold"
 
 
 # --- figures ------------------------------------------------------------------------------------
@@ -242,34 +242,34 @@ def plan_json(plan: RunPlan) -> dict[str, Any]:
     }
 
 
-def on_machine_json(found: OnMachine) -> dict[str, Any]:
-    spent = found.minutes
+def on_machine_json(machine: OnMachine) -> dict[str, Any]:
+    spent = machine.minutes
     return {
-        "name": found.name,
-        "precision": found.setup.on.precision,
-        "memory": found.memory,
-        "trains": found.trains,
-        "answers": found.answers,
-        "training": asdict(found.training) | {"total": found.training.total},
-        "answering": asdict(found.answering) | {"total": found.answering.total},
+        "name": machine.name,
+        "precision": machine.setup.on.precision,
+        "memory": machine.memory,
+        "trains": machine.trains,
+        "answers": machine.answers,
+        "training": asdict(machine.training) | {"total": machine.training.total},
+        "answering": asdict(machine.answering) | {"total": machine.answering.total},
         "minutes": spent and {part: getattr(spent, part) for part in MINUTES},
-        "money": found.money,
+        "money": machine.money,
     }
 
 
-def here_json(found: OnMachine) -> dict[str, Any]:
-    steps = found.minutes.steps if found.minutes else {}
-    return on_machine_json(found) | {"steps": dict(steps.items())}
+def here_json(machine: OnMachine) -> dict[str, Any]:
+    steps = machine.minutes.steps if machine.minutes else {}
+    return on_machine_json(machine) | {"steps": dict(steps.items())}
 
 
-def on_known_json(found: OnKnownMachine) -> dict[str, Any]:
-    return on_machine_json(found) | {
-        "gpu": found.group.machine.gpu,
-        "count": found.group.count,
-        "sold": found.group.sold,
-        "layout": found.setup.layout,
-        "price": found.price,
-        "listed": found.listed,
-        "largest_trained": largest(found.setup, trains),
-        "largest_in_all": largest(found.setup, trains_and_answers),
+def on_known_json(machine: OnKnownMachine) -> dict[str, Any]:
+    return on_machine_json(machine) | {
+        "gpu": machine.group.machine.gpu,
+        "count": machine.group.count,
+        "sold": machine.group.sold,
+        "layout": machine.setup.layout,
+        "price": machine.price,
+        "listed": machine.listed,
+        "largest_trained": largest(machine.setup, trains),
+        "largest_in_all": largest(machine.setup, trains_and_answers),
     }

@@ -149,9 +149,9 @@ def margined(preview: Preview) -> Iterator[Text]:
         yield line
 
 
-def parts_of(one: ShownToken) -> Iterator[Text]:
+def parts_of(token: ShownToken) -> Iterator[Text]:
     """A token, in pieces that end where its lines do, none wider than the screen."""
-    for piece in one.text.splitlines(keepends=True) or [""]:
+    for piece in token.text.splitlines(keepends=True) or [""]:
         for part in chop_cells(spelled(piece), screen_width() - len(REST)) or [""]:
             yield Text(part)
 
@@ -256,14 +256,14 @@ def preview(
 
 
 def chosen_of(
-    own: OwnRecords, file: Path, row: str | None, count: int, *, documents: bool
+    records: OwnRecords, file: Path, row: str | None, count: int, *, documents: bool
 ) -> list[tuple[str, str, Row | Document]]:
     """Id, place and what was made of it. A file that holds no rows shows its documents."""
-    rows = any(isinstance(made, Row) for made in own.made) and not documents
+    rows = any(isinstance(made, Row) for made in records.made) and not documents
     kind: type[Row | Document] = Row if rows else Document
     matches = [
-        (name, own.lines[name][0], made)
-        for name, made in zip(own.ids, own.made, strict=True)
+        (name, records.lines[name][0], made)
+        for name, made in zip(records.ids, records.made, strict=True)
         if isinstance(made, kind) and row in (None, name)
     ]
     if not matches and row is not None:

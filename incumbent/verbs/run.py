@@ -226,37 +226,37 @@ def working_folder(keep: Path | None) -> Iterator[Path]:
     yield keep.resolve()
 
 
-def print_reproduction(found: "Reproduction") -> None:
-    how = "the same bytes" if found.same else "other bytes"
-    say(f"{found.version} was made again from commit {found.commit[:12]}: {how}")
+def print_reproduction(reproduction: "Reproduction") -> None:
+    how = "the same bytes" if reproduction.same else "other bytes"
+    say(f"{reproduction.version} was made again from commit {reproduction.commit[:12]}: {how}")
     facts = [
-        ("adapter", short(found.original)),
-        *([] if found.same else [("reproduced", short(found.reproduced))]),
-        *([] if found.same else [("its files that differ", ", ".join(found.files))]),
-        ("trained in", str(found.numerics or "numerics that were not recorded")),
-        ("its stages took", duration_text(found.seconds)),
+        ("adapter", short(reproduction.original)),
+        *([] if reproduction.same else [("reproduced", short(reproduction.reproduced))]),
+        *([] if reproduction.same else [("its files that differ", ", ".join(reproduction.files))]),
+        ("trained in", str(reproduction.numerics or "numerics that were not recorded")),
+        ("its stages took", duration_text(reproduction.seconds)),
     ]
     print_table(("", ""), facts)
-    print_differences(found)
-    if not found.same:
-        print_dev(found)
+    print_differences(reproduction)
+    if not reproduction.same:
+        print_dev(reproduction)
 
 
-def print_differences(found: "Reproduction") -> None:
-    if found.differences:
-        console.print("\nwhat differs" + (", and changed nothing" if found.same else ""))
-        for line in found.differences:
+def print_differences(reproduction: "Reproduction") -> None:
+    if reproduction.differences:
+        console.print("\nwhat differs" + (", and changed nothing" if reproduction.same else ""))
+        for line in reproduction.differences:
             say(f"  {line}")
-    elif not found.same:
+    elif not reproduction.same:
         say(
             "\nnothing that is on record differs: the number of threads or of GPUs may, or the "
             "model of the processor"
         )
 
 
-def print_dev(found: "Reproduction") -> None:
-    if found.not_compared:
-        say(f"\nthe two were not compared on dev: {found.not_compared}")
+def print_dev(reproduction: "Reproduction") -> None:
+    if reproduction.not_compared:
+        say(f"\nthe two were not compared on dev: {reproduction.not_compared}")
         return
     console.print("\non dev, reproduced − original")
     rows = [
@@ -268,11 +268,11 @@ def print_dev(found: "Reproduction") -> None:
             f"{difference.interval[0]:+.3f} … {difference.interval[1]:+.3f}",
             str(difference.items),
         )
-        for difference in found.dev
+        for difference in reproduction.dev
     ]
     print_table(COLUMNS, rows)
-    if found.beyond_chance:
-        told = f"more than chance in {', '.join(found.beyond_chance)}"
+    if reproduction.beyond_chance:
+        told = f"more than chance in {', '.join(reproduction.beyond_chance)}"
     else:
         told = "within chance in every metric"
     say(f"\nthey differ {told} (Holm's procedure, 5 % over all metrics)")

@@ -206,10 +206,10 @@ def print_deployments(as_json: Json = False) -> None:
         )
 
 
-def lines(found: Deployments) -> list[tuple[str, Line]]:
+def lines(deployments: Deployments) -> list[tuple[str, Line]]:
     """Each with its moment, to order them by."""
-    answered = [(tenure.since, answered_line(tenure)) for tenure in found.tenures]
-    return answered + [(failure.at, failed_line(failure)) for failure in found.failures]
+    answered = [(tenure.since, answered_line(tenure)) for tenure in deployments.tenures]
+    return answered + [(failure.at, failed_line(failure)) for failure in deployments.failures]
 
 
 def answered_line(tenure: Tenure) -> Line:

@@ -99,17 +99,17 @@ def synthesize(
     print_outcome(outcome, rows, writer, to)
 
 
-def print_outcome(found: Sifted, count: int, writer: Writer, to: Path) -> None:
+def print_outcome(sifted: Sifted, count: int, writer: Writer, to: Path) -> None:
     """How many passed, why the others did not, and what a person has to do now."""
-    share = len(found.kept) / count
-    summary = f"{len(found.kept)} of {count} replies of {writer.name} passed ({share:.0%})"
+    share = len(sifted.kept) / count
+    summary = f"{len(sifted.kept)} of {count} replies of {writer.name} passed ({share:.0%})"
     say(summary)
-    for why, dropped in found.dropped.most_common():
+    for why, dropped in sifted.dropped.most_common():
         say(f"  dropped: {dropped} {why}")
-    if not found.kept:
+    if not sifted.kept:
         console.print("nothing is left to review: try another model, or --kind")
         return
-    kinds = Counter(item.wish.kind for item in found.kept)
+    kinds = Counter(item.wish.kind for item in sifted.kept)
     told = ", ".join(f"{number} {kind}" for kind, number in kinds.items())
     say(f"{told}: in {to} for Label Studio, and in {rows_beside(to)}")
     say(ACCEPTING)
@@ -275,11 +275,11 @@ def known_rows(part: Split) -> tuple[Row, ...]:
     return Row.read_lines(path) if path.exists() else ()
 
 
-def question_draft(one: PassageRow) -> DraftRow:
-    row, passage = one.row, one.asked.passage
+def question_draft(passage_row: PassageRow) -> DraftRow:
+    row, passage = passage_row.row, passage_row.asked.passage
     shown = "\n\n".join(f"[{n}] {part.text}" for n, part in enumerate(row.evidence or (), start=1))
     meta = {"passage": passage.id, "document": passage.source or ""}
-    return DraftRow(row, one.asked.kind, shown, meta, {"answer": one.asked.answer})
+    return DraftRow(row, passage_row.asked.kind, shown, meta, {"answer": passage_row.asked.answer})
 
 
 # --- said -----------------------------------------------------------------------------------------

@@ -88,14 +88,19 @@ def until(minutes: float | None) -> Callable[[], bool]:
     return lambda: end is None or monotonic() < end
 
 
-def print_found(found: SearchResult, page: Path, *, as_json: bool) -> None:
-    steps = found.next_steps
+def print_found(search_result: SearchResult, page: Path, *, as_json: bool) -> None:
+    steps = search_result.next_steps
     if as_json:
         lines, command = steps or (None, None)
-        told = {"said": found.sentences, "params": lines, "command": command, "page": str(page)}
-        print_json(found.model_dump(mode="json") | told)
+        told = {
+            "said": search_result.sentences,
+            "params": lines,
+            "command": command,
+            "page": str(page),
+        }
+        print_json(search_result.model_dump(mode="json") | told)
         return
-    say_conclusion(found.sentences)
+    say_conclusion(search_result.sentences)
     if steps:
         say(f"\nin params.yaml:\n{steps[0]}")
         command = steps[1].replace(" -S ", " \\\n  -S ")
@@ -145,18 +150,20 @@ def say_curve_begins(labels: CurveData) -> None:
     print(f"{adapters} on up to {rows}: {about}", file=sys.stderr)
 
 
-def print_curve(found: LabelCurve, page: Path, *, as_json: bool) -> None:
+def print_curve(label_curve: LabelCurve, page: Path, *, as_json: bool) -> None:
     if as_json:
-        print_json(found.model_dump(mode="json") | {"said": found.sentences, "page": str(page)})
+        print_json(
+            label_curve.model_dump(mode="json") | {"said": label_curve.sentences, "page": str(page)}
+        )
         return
-    curves = [found.metrics[name] for name in found.judged_by]
+    curves = [label_curve.metrics[name] for name in label_curve.judged_by]
     rows = [("none: the base", "0", *(f"{metric.base:.3f}" for metric in curves))]
     rows += [
         (point.share, f"{point.rows:,.0f}", *(metric.points[i].score.plain for metric in curves))
         for i, point in enumerate(curves[0].points)
     ]
-    print_table(("share", ">labels", *(f">{name}" for name in found.judged_by)), rows)
-    say(*found.sentences)
+    print_table(("share", ">labels", *(f">{name}" for name in label_curve.judged_by)), rows)
+    say(*label_curve.sentences)
     say(f"drawn: {page}")
 
 
@@ -232,11 +239,12 @@ def print_selection(selection: Selection, path: Path, candidates: Candidates) ->
         say(note)
 
 
-def print_comparison(found: AgainstRandom) -> None:
+def print_comparison(comparison: AgainstRandom) -> None:
     console.print()
-    say_conclusion(found.sentences)
+    say_conclusion(comparison.sentences)
     cells = [
-        (name, f"{m.selected:.3f}", f"{m.random:.3f}", str(m)) for name, m in found.metrics.items()
+        (name, f"{m.selected:.3f}", f"{m.random:.3f}", str(m))
+        for name, m in comparison.metrics.items()
     ]
     print_table(("on dev", ">selected", ">random", ">better by"), cells)
 

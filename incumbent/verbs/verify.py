@@ -137,17 +137,17 @@ def print_anchors(report: AnchorReport, *, checked: bool) -> None:
     say(f"the newest: {report.newest}; events since then: {report.later}")
 
 
-def fields_of(found: VersionRows) -> dict[str, object]:
-    dataset = found.dataset
+def fields_of(version_rows: VersionRows) -> dict[str, object]:
+    dataset = version_rows.dataset
     return {
-        "number": found.version.number,
-        "rows": found.rows,
+        "number": version_rows.version.number,
+        "rows": version_rows.rows,
         "dataset": dataset.digest if dataset else None,
         "dvc_revision": dataset.dvc_revision if dataset else None,
     }
 
 
-def print_rows(found: Sequence[VersionRows], remote: Remote | None) -> None:
+def print_rows(versions: Sequence[VersionRows], remote: Remote | None) -> None:
     words = {
         RowsLocation.REMOTE: f"at {remote.name}" if remote else "",
         RowsLocation.CACHE: "only in this machine's cache",
@@ -155,21 +155,23 @@ def print_rows(found: Sequence[VersionRows], remote: Remote | None) -> None:
         RowsLocation.LOST: "LOST",
         RowsLocation.UNKNOWN: "not known: it came without rows, or DVC did not track them",
     }
-    if found:
-        rows = [(version.version.label, sizes(version), words[version.rows]) for version in found]
+    if versions:
+        rows = [
+            (version.version.label, sizes(version), words[version.rows]) for version in versions
+        ]
         print_table(["version", "rows", "where they are"], rows)
     else:
         console.print("there is no version yet")
-    say(*notes(found, remote))
+    say(*notes(versions, remote))
 
 
-def sizes(found: VersionRows) -> str:
-    splits = found.dataset.splits if found.dataset else {}
+def sizes(version_rows: VersionRows) -> str:
+    splits = version_rows.dataset.splits if version_rows.dataset else {}
     return ", ".join(f"{splits[part]:,} {part}" for part in Split if part in splits)
 
 
-def notes(found: Sequence[VersionRows], remote: Remote | None) -> Iterator[str]:
-    states = {version.rows for version in found}
+def notes(versions: Sequence[VersionRows], remote: Remote | None) -> Iterator[str]:
+    states = {version.rows for version in versions}
     if remote is None:
         yield ALONE
     elif RowsLocation.CACHE in states:

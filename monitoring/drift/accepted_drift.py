@@ -177,11 +177,11 @@ def place_of_topic(drift: Sequence[Night], name: str) -> str:
     raise InputError(f"no topic of this drift is called {name!r}; {there}", field="topic")
 
 
-def named_so(own: Mapping[str, Topic], name: str) -> list[str]:
+def named_so(topics: Mapping[str, Topic], name: str) -> list[str]:
     """The places of the topic of that name, else of those with all of its words."""
-    exact = [place for place, topic in own.items() if topic.name.lower() == name.lower()]
+    exact = [place for place, topic in topics.items() if topic.name.lower() == name.lower()]
     words = {*words_of(name)}
-    return exact or [p for p, topic in own.items() if words and words <= {*words_of(topic.name)}]
+    return exact or [p for p, topic in topics.items() if words and words <= {*words_of(topic.name)}]
 
 
 def known_signal(drift: Sequence[Night], name: str) -> str:

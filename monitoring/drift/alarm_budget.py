@@ -90,23 +90,23 @@ def confirm(
     references: References,
     day: date,
     days: Sequence[date],
-    own: Sequence[Night],
+    nights: Sequence[Night],
 ) -> tuple[SignalReading, ...]:
     """Of an unconfirmed night of drift: what the days after its first alarm say by themselves."""
-    if not own or own[-1].state in (DriftState.CONFIRMED, DriftState.ACT):
+    if not nights or nights[-1].state in (DriftState.CONFIRMED, DriftState.ACT):
         return ()
 
     def units_of(frozen: FrozenReference) -> Callable[[date], UserDays]:
         return lambda when: frozen.units_of(when, context, champion)
 
     watched = [(frozen.reference, units_of(frozen)) for frozen in references.all]
-    return tuple(seen_later(watched, [*days, day], own, context.drift))
+    return tuple(seen_later(watched, [*days, day], nights, context.drift))
 
 
 def seen_later(
     watched: Iterable[tuple[Reference, Callable[[date], UserDays]]],
     days: Sequence[date],
-    own: Sequence[Night],
+    nights: Sequence[Night],
     params: DriftParams,
 ) -> Iterator[SignalReading]:
     """Yield a reading of each signal that alarmed earlier in this run of drift nights, on the units
@@ -122,8 +122,8 @@ def seen_later(
     reference is different: later days are compared with the same one, and may well confirm it.
     Alarms of both kinds are in the yearly budget, of which confirmed ones are a part.
     """
-    first = first_alarms(own)
-    levels = dict.fromkeys(first, level_of(tries(own) + 1) / max(len(first), 1))
+    first = first_alarms(nights)
+    levels = dict.fromkeys(first, level_of(tries(nights) + 1) / max(len(first), 1))
     rng = np.random.default_rng([SEED, days[-1].toordinal(), OWN_DRAWS])
     for reference, units_of in watched:
         for since, signals in alarmed(reference, first).items():
@@ -148,20 +148,20 @@ def level_of(attempt: int) -> float:
 # --- earlier alarms -----------------------------------------------------------------------------
 
 
-def first_alarms(own: Sequence[Night]) -> dict[str, date]:
+def first_alarms(nights: Sequence[Night]) -> dict[str, date]:
     """When each signal first alarmed in the run of drift that ends with the last night."""
     first: dict[str, date] = {}
-    for night in drift_run(own):
+    for night in drift_run(nights):
         for reading in night.readings:
             if reading.verdict is DriftVerdict.DRIFT:
                 first.setdefault(reading.signal, date.fromisoformat(night.date))
     return first
 
 
-def tries(own: Sequence[Night]) -> int:
+def tries(nights: Sequence[Night]) -> int:
     """How often something was tested again since the suspicion began."""
     count = 0
-    for night in reversed(own):
+    for night in reversed(nights):
         if night.state is DriftState.OK:
             break
         count += bool(night.confirming)

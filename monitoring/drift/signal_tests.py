@@ -186,9 +186,9 @@ class OfDays(NamedTuple):
     spread: float = 1.0
 
 
-def overall(found: Iterable[SignalReading]) -> DriftVerdict:
+def overall(readings: Iterable[SignalReading]) -> DriftVerdict:
     """Drift where one signal says so; insufficient where none could say anything."""
-    verdicts = {reading.verdict for reading in found}
+    verdicts = {reading.verdict for reading in readings}
     if DriftVerdict.DRIFT in verdicts:
         return DriftVerdict.DRIFT
     return DriftVerdict.NO_DRIFT if DriftVerdict.NO_DRIFT in verdicts else DriftVerdict.INSUFFICIENT
@@ -199,10 +199,10 @@ def overall(found: Iterable[SignalReading]) -> DriftVerdict:
 # Nights in a row that say the same.
 
 
-def drift_run(own: Sequence[Night]) -> list[Night]:
+def drift_run(nights: Sequence[Night]) -> list[Night]:
     """The nights of drift in a row that end with the last night; silent ones are left out."""
     run: list[Night] = []
-    for night in reversed(own):
+    for night in reversed(nights):
         if night.verdict is DriftVerdict.DRIFT:
             run.append(night)
         elif night.verdict is DriftVerdict.NO_DRIFT:

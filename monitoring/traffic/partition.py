@@ -200,11 +200,11 @@ def rows_in(line: RawLine, day: date) -> Iterator[Traffic | CorruptError]:
         yield counted_row(row, day)
 
 
-def rows_of_another_tool(data: bytes, day: date, own: str) -> Iterator[Traffic | CorruptError]:
+def rows_of_another_tool(data: bytes, day: date, own_name: str) -> Iterator[Traffic | CorruptError]:
     """`own` is why the line is no row of ours."""
-    match = recognised(data) if own not in ("not JSON", "not an object", "not UTF-8") else None
+    match = recognised(data) if own_name not in ("not JSON", "not an object", "not UTF-8") else None
     if match is None:
-        yield CorruptError(own)
+        yield CorruptError(own_name)
         return
     log, record = match
     try:
@@ -217,7 +217,7 @@ def rows_of_another_tool(data: bytes, day: date, own: str) -> Iterator[Traffic |
             row = Traffic.model_validate(log.row_of(part))
         except (UnfitRecordError, ValidationError) as error:
             why = reason(error, data) if isinstance(error, ValidationError) else str(error)
-            named = own if "at" in record else f"{log.name}: {why}"
+            named = own_name if "at" in record else f"{log.name}: {why}"
             yield CorruptError(why if why == NO_PROMPT else named)
         else:
             yield counted_row(row, day)

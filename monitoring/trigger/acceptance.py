@@ -239,7 +239,7 @@ def let_in(
 
 
 def capped(
-    found: Iterable[T],
+    entries: Iterable[T],
     user_of: Callable[[T], str | None],
     known: Callable[[T], bool] = lambda _: False,
 ) -> tuple[list[T], tuple[str, ...]]:
@@ -253,7 +253,7 @@ def capped(
     """
     counts, turns = Counter[str](), list[tuple[int, int, T]]()
     of_one = 0
-    for place, item in enumerate(found):
+    for place, item in enumerate(entries):
         user = user_of(item) or ""
         if user and counts[user] >= LABELS_PER_USER:
             of_one += 1

@@ -46,7 +46,7 @@ class DriftStep(Record):
 def step(
     verdict: DriftVerdict,
     day: date,
-    own: Sequence[Night],
+    nights: Sequence[Night],
     all_nights: Sequence[Night],
     facts: Facts,
     params: TriggerParams,
@@ -56,7 +56,7 @@ def step(
     own are the nights before this one under the same reference, all_nights those of every
     reference; both oldest first.
     """
-    state, why = moved(verdict, facts.confirming, own, params)
+    state, why = moved(verdict, facts.confirming, nights, params)
     if state is not DriftState.CONFIRMED or verdict is not DriftVerdict.DRIFT:
         return DriftStep(state=state, action=Action.NONE, reasons=(why,))
     if refusals := tuple(against(day, all_nights, facts, params)):
@@ -127,10 +127,10 @@ def seen_again(confirming: Sequence[SignalReading]) -> int:
     return max(reading.nights for reading in confirming if reading.verdict is DriftVerdict.DRIFT)
 
 
-def streak(verdict: DriftVerdict, own: Sequence[Night]) -> int:
+def streak(verdict: DriftVerdict, nights: Sequence[Night]) -> int:
     """Tonight and the nights before it that say the same, those that say nothing left out."""
     count = 1
-    for night in reversed(own):
+    for night in reversed(nights):
         if night.verdict is verdict:
             count += 1
         elif night.verdict is not DriftVerdict.INSUFFICIENT:

@@ -23,11 +23,11 @@ class HostedModel(Record):
     model: str  # its name there
     key_variable: str | None = None  # the environment variable with the key; None: it wants none
 
-    def is_named(self, said: str) -> bool:
+    def is_named(self, name: str) -> bool:
         """Whether this is its name as a server may say it: with a date or a number of three digits
         behind it, or a path before it, and nothing more.
         """
-        return bool(re.fullmatch(rf"([\w.:@-]+/)*{re.escape(self.model)}{DATED}", said))
+        return bool(re.fullmatch(rf"([\w.:@-]+/)*{re.escape(self.model)}{DATED}", name))
 
     @property
     def pin(self) -> "ModelPin":

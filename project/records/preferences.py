@@ -68,17 +68,17 @@ class RatedAnswer(Record):
 Preference = PreferencePair | RatedAnswer
 
 
-def shown_with(one: Preference) -> list[str]:
+def shown_with(preference: Preference) -> list[str]:
     """What tells answers on some passages, or with some tools, from answers on others; nothing
     where there are none.
     """
-    passages = [evidence_digest(one.evidence)] if one.evidence else []
-    return [*passages, *([digest_json(one.tools)] if one.tools else [])]
+    passages = [evidence_digest(preference.evidence)] if preference.evidence else []
+    return [*passages, *([digest_json(preference.tools)] if preference.tools else [])]
 
 
-def by_judge(one: Preference) -> bool:
+def by_judge(preference: Preference) -> bool:
     """Whether a model chose, and no person."""
-    return one.origin == "judge"
+    return preference.origin == "judge"
 
 
 def read_preferences(path: Path) -> tuple[Preference, ...]:

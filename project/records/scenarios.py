@@ -132,14 +132,14 @@ class ConversationEnd(Record):
     ended: Literal["user", "turns", "context", "pattern"]
 
 
-def is_reached(wanted: object, found: object) -> bool:
+def is_reached(wanted: object, actual: object) -> bool:
     """Whether a value is as it has to be: 1 is 1.0, and lists agree as a whole."""
     if isinstance(wanted, Mapping):
-        there = found if isinstance(found, Mapping) else {}
-        return isinstance(found, Mapping) and all(
+        there = actual if isinstance(actual, Mapping) else {}
+        return isinstance(actual, Mapping) and all(
             is_reached(value, there.get(key)) for key, value in wanted.items()
         )
-    return same(wanted, found)
+    return same(wanted, actual)
 
 
 def same(one: Any, other: Any) -> bool:

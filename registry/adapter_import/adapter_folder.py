@@ -186,15 +186,15 @@ def plain_file(folder: int, name: str, place: Path) -> Iterator[int]:
 
 
 def refuse_change(before: os.stat_result, after: os.stat_result, place: Path) -> None:
-    def identity(found: os.stat_result) -> tuple[int, ...]:
+    def identity(status: os.stat_result) -> tuple[int, ...]:
         return (
-            found.st_dev,
-            found.st_ino,
-            found.st_mode,
-            found.st_nlink,
-            found.st_size,
-            found.st_mtime_ns,
-            found.st_ctime_ns,
+            status.st_dev,
+            status.st_ino,
+            status.st_mode,
+            status.st_nlink,
+            status.st_size,
+            status.st_mtime_ns,
+            status.st_ctime_ns,
         )
 
     if identity(before) != identity(after):

@@ -126,19 +126,19 @@ def lines_of(history: Iterable[Event], first: Digest) -> list[LookAdopted]:
     ]
 
 
-def note_looks(own: Iterable[LookAdopted]) -> None:
+def note_looks(looks: Iterable[LookAdopted]) -> None:
     """Write the lines that the file lacks, and commit it."""
     known = known_lines()
-    if missing := [line for line in own if line not in known]:
+    if missing := [line for line in looks if line not in known]:
         there = LOOKS.read_bytes().splitlines() if LOOKS.exists() else []
         write_lines(LOOKS, [*there, *(line.canonical() for line in missing)])
         commit_lines()
 
 
-def unknown_looks(history: Iterable[Event], own: Iterable[LookAdopted]) -> list[LookAdopted]:
+def unknown_looks(history: Iterable[Event], looks: Iterable[LookAdopted]) -> list[LookAdopted]:
     """The looks that the file or its history in git tells of, and this registry does not."""
     adopted = [event.detail for event in history if isinstance(event.detail, LookAdopted)]
-    known = {*own, *adopted}
+    known = {*looks, *adopted}
     told = dict.fromkeys((*known_lines(), *committed_lines()))
     return [line for line in told if line not in known]
 

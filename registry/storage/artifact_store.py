@@ -245,14 +245,14 @@ class Artifacts:
 
     # --- missing and damaged artifacts ----------------------------------------------------------
 
-    def there(self, digest: Digest, found: T | None) -> T:
-        if found is None:
+    def there(self, digest: Digest, value: T | None) -> T:
+        if value is None:
             place = self.blobs.location
             raise MissingArtifactError(f"artifact {short(digest)} is missing from {place}")
-        return found
+        return value
 
-    def refuse_damaged(self, digest: Digest, found: Digest) -> None:
-        if found != digest:
+    def refuse_damaged(self, digest: Digest, digest_found: Digest) -> None:
+        if digest_found != digest:
             raise DamagedArtifactError(
                 f"artifact {short(digest)} in {self.blobs.location} is damaged: its bytes no "
                 "longer have its digest; restore it from a backup"

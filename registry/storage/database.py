@@ -89,7 +89,7 @@ def revision(connection: Connection) -> str | None:
     return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
 
 
-def refuse_fixed_schema(engine: Engine, found: str | None) -> None:
+def refuse_fixed_schema(engine: Engine, revision: str | None) -> None:
     """Raise IncumbentError where the schema would have to be changed, and cannot be."""
     if engine.dialect.name != "sqlite":
         return
@@ -97,7 +97,8 @@ def refuse_fixed_schema(engine: Engine, found: str | None) -> None:
         fixed = connection.exec_driver_sql("PRAGMA query_only").scalar()
     if fixed:
         raise IncumbentError(
-            f"the registry's schema is {found or 'empty'}, this version of Incumbent needs {HEAD}, "
+            f"the registry's schema is {revision or 'empty'}, this version of Incumbent needs "
+            f"{HEAD}, "
             "and the database cannot be written to: run `incumbent status` once where it can be, "
             "or use the version of Incumbent that it was written with"
         )

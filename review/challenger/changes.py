@@ -166,10 +166,10 @@ def row_starts(path: Path, state: FileState) -> dict[RowDigest, int]:
     return starts
 
 
-def shown_rows(found: Sequence[Place]) -> Iterator[ChangedRow]:
+def shown_rows(places: Sequence[Place]) -> Iterator[ChangedRow]:
     report = gate_report()
     private = private_rows(report.checks) if report else frozenset()
-    for path, start in found:
+    for path, start in places:
         row = row_at(path, start)
         prompt = HIDDEN if row.id in private else excerpt(row.prompt_text)
         yield ChangedRow(id=row.id, source=row.source, prompt=prompt)

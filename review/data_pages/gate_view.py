@@ -132,9 +132,9 @@ def private_rows(checks: Sequence[Check]) -> frozenset[str]:
 
 
 def failed_row(
-    name: str, found: tuple[Split, Row] | None, *, excused: bool, private: bool
+    name: str, place: tuple[Split, Row] | None, *, excused: bool, private: bool
 ) -> FailedRow:
-    part, row = found or (None, None)
+    part, row = place or (None, None)
     hidden = "it seems to hold what must not get out" if private else None
     if row is None:
         hidden = "it is an item of the sealed eval set, or not there any more"

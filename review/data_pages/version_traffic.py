@@ -165,29 +165,29 @@ def running(reader: RegistryReader) -> ExperimentView | None:
     return view(reader, experiment) if experiment else None
 
 
-def view(reader: RegistryReader, one: Experiment) -> ExperimentView:
-    told = one.told
+def view(reader: RegistryReader, experiment: Experiment) -> ExperimentView:
+    told = experiment.told
     return ExperimentView(
-        number=one.number,
-        version=one.version,
+        number=experiment.number,
+        version=experiment.version,
         against=told.champion,
         mode=told.mode,
-        share=one.share,
+        share=experiment.share,
         metric=None if told.mode == "shadow" else told.metric,
-        alpha=one.alpha,
+        alpha=experiment.alpha,
         words=experiment_words(told),
-        since=one.opened.at,
-        by=one.opened.actor,
-        reason=one.opened.reason,
-        end=end(reader, one, one.ended) if one.ended else None,
+        since=experiment.opened.at,
+        by=experiment.opened.actor,
+        reason=experiment.opened.reason,
+        end=end(reader, experiment, experiment.ended) if experiment.ended else None,
     )
 
 
-def end(reader: RegistryReader, one: Experiment, ended: Event) -> ExperimentEnd:
+def end(reader: RegistryReader, experiment: Experiment, ended: Event) -> ExperimentEnd:
     """Figures that cannot be read are said to be so: the verdict stands in the history."""
     result, problem = None, None
     try:
-        result = result_of(reader, one)
+        result = result_of(reader, experiment)
     except IncumbentError as error:
         problem = str(error)
     return ExperimentEnd(
@@ -200,11 +200,11 @@ def end(reader: RegistryReader, one: Experiment, ended: Event) -> ExperimentEnd:
     )
 
 
-def finding(one: ArmComparison) -> Finding:
+def finding(arms: ArmComparison) -> Finding:
     """What the evidence was enough for. Harm comes first, as it does in the verdict."""
-    if one.harm >= one.harm_needed:
+    if arms.harm >= arms.harm_needed:
         return "worse"
-    won = one.better is not None and one.better >= (one.better_needed or inf)
+    won = arms.better is not None and arms.better >= (arms.better_needed or inf)
     return "better" if won else "not shown"
 
 

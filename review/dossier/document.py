@@ -40,10 +40,10 @@ class ScoreInterval(Record):
     upper: float
 
     @classmethod
-    def of(cls, label: str, found: MetricEvidence) -> "ScoreInterval":
+    def of(cls, label: str, evidence: MetricEvidence) -> "ScoreInterval":
         """A difference with the central 90 % interval of the cluster bootstrap."""
-        lower, upper = found.bootstrap
-        return cls(label=label, lower=lower, diff=found.diff, upper=upper)
+        lower, upper = evidence.bootstrap
+        return cls(label=label, lower=lower, diff=evidence.diff, upper=upper)
 
 
 class DossierBlock(Record):

@@ -171,29 +171,38 @@ def power_of(records: VersionRecords) -> Power | None:
     return Power(float(effect), level, rows)
 
 
-def power_row(metric: str, found: MetricEvidence, effect: float, alpha: float) -> tuple[str, ...]:
-    if not (found.sd and found.se and found.n):
-        return (metric, f"{found.n:,}", f"{found.clusters:,}", "–", "–")
-    design = found.se**2 * found.n / found.sd**2  # how much the clusters widen the error
-    chance_of = percent(chance(found.n, effect, found.sd, alpha, design))
-    least = detectable(found.n, found.sd, alpha, design=design)
-    return (metric, f"{found.n:,}", f"{found.clusters:,}", chance_of, f"{least:+.2g}")
+def power_row(
+    metric: str, evidence: MetricEvidence, effect: float, alpha: float
+) -> tuple[str, ...]:
+    if not (evidence.sd and evidence.se and evidence.n):
+        return (metric, f"{evidence.n:,}", f"{evidence.clusters:,}", "–", "–")
+    design = evidence.se**2 * evidence.n / evidence.sd**2  # how much the clusters widen the error
+    chance_of = percent(chance(evidence.n, effect, evidence.sd, alpha, design))
+    least = detectable(evidence.n, evidence.sd, alpha, design=design)
+    return (metric, f"{evidence.n:,}", f"{evidence.clusters:,}", chance_of, f"{least:+.2g}")
 
 
-def preference(found: Calibration) -> DossierBlock:
+def preference(calibration: Calibration) -> DossierBlock:
     """Whom the preference is of, and how far it may be trusted."""
-    right = f"{score(found.matched_accuracy)} of {found.matched_n}"
+    right = f"{score(calibration.matched_accuracy)} of {calibration.matched_n}"
     return DossierBlock(
-        title=f"Preference: {found.source}",
-        text=(f"It is advisory only: {found.advisory}." if found.advisory else f"{found}.",),
+        title=f"Preference: {calibration.source}",
+        text=(
+            f"It is advisory only: {calibration.advisory}."
+            if calibration.advisory
+            else f"{calibration}.",
+        ),
         facts=(
-            ("pairs judged", f"{found.n:,}, and {found.unjudged:,} without a judgement"),
-            ("right on held-out pairs", score(found.accuracy)),
-            ("agreement (kappa)", score(found.kappa)),
-            ("prefers the answer shown first", score(found.first_rate)),
+            (
+                "pairs judged",
+                f"{calibration.n:,}, and {calibration.unjudged:,} without a judgement",
+            ),
+            ("right on held-out pairs", score(calibration.accuracy)),
+            ("agreement (kappa)", score(calibration.kappa)),
+            ("prefers the answer shown first", score(calibration.first_rate)),
             ("right on pairs of like length", right),
-            ("picking the longer is right on", score(found.longer_accuracy)),
-            *(("judge", str(pin)) for pin in found.judges),
+            ("picking the longer is right on", score(calibration.longer_accuracy)),
+            *(("judge", str(pin)) for pin in calibration.judges),
         ),
     )
 
@@ -293,16 +302,16 @@ def act(at: str, by: str, reason: str) -> str:
     return f"{at} by {by}" + (f" ({reason})" if reason else "")
 
 
-def figure_row(found: ArmComparison, finding: Finding) -> tuple[str, ...]:
-    means, users = found.means, found.users
+def figure_row(arms: ArmComparison, finding: Finding) -> tuple[str, ...]:
+    means, users = arms.means, arms.users
     both = bool(users.champion and users.challenger)
     return (
-        measure(found),
+        measure(arms),
         side(means.champion, users.champion),
         side(means.challenger, users.challenger),
-        signed(found.difference) if both else "–",
-        interval(found.interval) if both else "–",
-        e_value(found.harm, found.harm_needed),
+        signed(arms.difference) if both else "–",
+        interval(arms.interval) if both else "–",
+        e_value(arms.harm, arms.harm_needed),
         SHOWN[finding],
     )
 
@@ -313,11 +322,11 @@ def e_value(most: float | None, needed: float | None) -> str:
     return f"{most:.3g} ({needed:,.0f})"
 
 
-def measure(found: ArmComparison) -> str:
+def measure(arms: ArmComparison) -> str:
     """Its name, what of it counts, and which way is better where that is not more."""
-    unit = "ms" if found.name == "slow" else "characters"
-    limit = f" over {found.limit:,.0f} {unit}" if found.limit is not None else ""
-    return f"{found.name}{limit}" + ("" if found.more_is_better else " (less is better)")
+    unit = "ms" if arms.name == "slow" else "characters"
+    limit = f" over {arms.limit:,.0f} {unit}" if arms.limit is not None else ""
+    return f"{arms.name}{limit}" + ("" if arms.more_is_better else " (less is better)")
 
 
 def side(mean: float, users: float) -> str:

@@ -182,9 +182,9 @@ class Provider:
             self._metadata = self.checked(await self.calls.fetched(self.params.discovery))
         return self._metadata
 
-    def checked(self, found: dict[str, Any]) -> Metadata:
+    def checked(self, answer: dict[str, Any]) -> Metadata:
         try:
-            metadata = Metadata.model_validate(found)
+            metadata = Metadata.model_validate(answer)
         except ValidationError as error:
             lacks = ".".join(map(str, error.errors()[0]["loc"]))
             raise ProviderError(f"{self.params.discovery} describes no provider: {lacks}") from None

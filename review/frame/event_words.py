@@ -100,9 +100,9 @@ class VersionDifference(Record):
         return self.better == "less"
 
 
-def central(found: MetricEvidence) -> VersionDifference:
+def central(evidence: MetricEvidence) -> VersionDifference:
     """A difference with the 90 % interval of the cluster bootstrap."""
-    lower, upper = found.bootstrap
+    lower, upper = evidence.bootstrap
     return VersionDifference(
-        diff=found.diff, lower=lower, upper=upper, n=found.n, better=found.better
+        diff=evidence.diff, lower=lower, upper=upper, n=evidence.n, better=evidence.better
     )

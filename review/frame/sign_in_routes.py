@@ -96,9 +96,9 @@ def endpoint(method: str, path: str, operation: dict[str, Any]) -> ApiEndpoint:
     )
 
 
-def parameter(found: dict[str, Any]) -> Parameter:
-    kind = kind_of(found.get("schema", {}))
-    return Parameter(found["name"], found["in"], kind, found.get("required", False))
+def parameter(query: dict[str, Any]) -> Parameter:
+    kind = kind_of(query.get("schema", {}))
+    return Parameter(query["name"], query["in"], kind, query.get("required", False))
 
 
 def kind_of(schema: dict[str, Any]) -> str:

@@ -90,10 +90,10 @@ def compare(reader: RegistryReader, first: int, second: int, *, blind: bool) -> 
     )
 
 
-def side(found: VersionStanding, lineage: Lineage) -> Side:
+def side(standing: VersionStanding, lineage: Lineage) -> Side:
     decided = lineage.decision is not None
     return Side(
-        standing=found,
+        standing=standing,
         against=name_of(lineage.opponent) if decided else None,
         part=part(lineage) if decided else None,
     )
@@ -150,8 +150,8 @@ def measures(left: Lineage, right: Lineage) -> tuple[MeasurePair, ...]:
     )
 
 
-def measure(found: Measured, metric: str) -> Measure | None:
-    if (evidence := found.get(metric)) is None:
+def measure(measured: Measured, metric: str) -> Measure | None:
+    if (evidence := measured.get(metric)) is None:
         return None
     return Measure(own=evidence.challenger_mean, **central(evidence).model_dump())
 

@@ -170,16 +170,16 @@ def digest_of_file(params: PreferenceParams) -> Digest | None:
 
 
 def estimate(
-    asked: VoteQuestion, people: PeoplesVotes, said: Sequence[float | None]
+    asked: VoteQuestion, people: PeoplesVotes, probabilities: Sequence[float | None]
 ) -> PreferenceEstimate | None:
     """People's preference; with the judge's word where the items were drawn by its doubt."""
     sheet, chances = people.sheet, chances_of(people.sheet)
     clusters = [pair.cluster or pair.item for pair in sheet]
     if chances:
         judge = [0.5 if pair.preference is None else pair.preference for pair in sheet]
-        draws = draws_of(asked.detail.sheet, sheet, said)
+        draws = draws_of(asked.detail.sheet, sheet, probabilities)
         return combined(judge, draws, chances, clusters)
-    voted = [(i, word) for i, word in enumerate(said) if word is not None]
+    voted = [(i, word) for i, word in enumerate(probabilities) if word is not None]
     return combined([0.5] * len(sheet), voted, None, clusters)
 
 
@@ -291,14 +291,14 @@ def votes_report(site: Site, person: Person, number: int, part: SheetPart | None
     return with_names(registry, report, asked) if person.decides and not submitted else report
 
 
-def with_names(registry: Registry, found: VotesReport, asked: VoteQuestion) -> VotesReport:
-    votes = read_votes(registry, found.version)
+def with_names(registry: Registry, report: VotesReport, asked: VoteQuestion) -> VotesReport:
+    votes = read_votes(registry, report.version)
     written = comments_on(registry, votes, asked) if asked.detail.part == "dev" else iter(())
-    return found.model_copy(
+    return report.model_copy(
         update={
             "reviewers": reviewers(votes, asked),
             "comments": tuple(islice(written, SHOWN)),
             "named": asked.detail.reviewers is not None,
-            "lacking": votes_lacking(votes, asked, open_of(found.version, votes, asked).needed),
+            "lacking": votes_lacking(votes, asked, open_of(report.version, votes, asked).needed),
         }
     )

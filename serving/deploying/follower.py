@@ -157,33 +157,33 @@ class Follower:
             log.error("what the registry said last holds on: %s", error)
         return self.wanted
 
-    def kept(self, found: WantedVersions) -> set[str]:
+    def kept(self, wanted: WantedVersions) -> set[str]:
         """The names that must stay loaded."""
-        names = {deployment_of(version).name for version in found.versions}
+        names = {deployment_of(version).name for version in wanted.versions}
         return names | ({self.table.champion.name} if self.table.champion else set())
 
-    def lasting(self, found: WantedVersions) -> set[str]:
+    def lasting(self, wanted: WantedVersions) -> set[str]:
         """The names that must stay when the next version comes: the previous one need not then."""
-        versions = (found.champion, found.deployed, *found.experiments)
+        versions = (wanted.champion, wanted.deployed, *wanted.experiments)
         return {deployment_of(version).name for version in versions if version is not None}
 
-    def bringing(self, version: AdapterVersion, found: WantedVersions) -> Bringing:
+    def bringing(self, version: AdapterVersion, wanted: WantedVersions) -> Bringing:
         return Bringing(
             version,
-            news=found.news[version.number],
-            kept=self.kept(found),
-            lasting=self.lasting(found),
-            in_use=version == found.deployed or version in found.experiments,
+            news=wanted.news[version.number],
+            kept=self.kept(wanted),
+            lasting=self.lasting(wanted),
+            in_use=version == wanted.deployed or version in wanted.experiments,
             away=self.away,
         )
 
-    async def route(self, version: AdapterVersion, found: WantedVersions) -> None:
+    async def route(self, version: AdapterVersion, wanted: WantedVersions) -> None:
         """Let the traffic go to a version that its replicas hold, if it is for it to have."""
         deployment, now = deployment_of(version), self.table.champion
-        if found.champion is not None and version.number == found.champion.number:
-            if now != deployment or found.deployed != found.champion:
+        if wanted.champion is not None and version.number == wanted.champion.number:
+            if now != deployment or wanted.deployed != wanted.champion:
                 await self.moves.move(version, deployment)
-        elif now is None and version == found.deployed:
+        elif now is None and version == wanted.deployed:
             # A gateway that starts: the traffic stays where it was until the champion is checked.
             self.table.move(deployment)
             self.tell(f"the traffic goes to {deployment.name} until the champion is checked")
@@ -196,12 +196,12 @@ class Follower:
         judged = dev_answers(self.registry.family, deployment.version, template)
         return Subject(deployment, judged)
 
-    def forget(self, found: WantedVersions) -> None:
+    def forget(self, wanted: WantedVersions) -> None:
         """Drop what is about versions that nobody wants any more."""
-        kept = self.kept(found)
+        kept = self.kept(wanted)
         self.table.keep(kept)
         self.loader.keep(kept)
-        self.failures.keep([version.number for version in found.versions])
+        self.failures.keep([version.number for version in wanted.versions])
 
     def state(self) -> ServingState:
         targets, now = self.wanted, self.table.champion

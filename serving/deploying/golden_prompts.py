@@ -380,9 +380,9 @@ def same_as_judged(answers: Texts, judged: DevAnswers | None, texts: Texts) -> b
     return judged is not None and all(judged.texts[item] == texts[item] for item in answers)
 
 
-def low(found: float, asked: float) -> str:
+def low(agreement: float, asked: float) -> str:
     return (
-        f"on average {found:.2f} of an answer, from its beginning, is as the version was judged, "
-        f"and serving.golden.agreement asks for {asked:.2f}: compare the replica's base, its "
+        f"on average {agreement:.2f} of an answer, from its beginning, is as the version was "
+        f"judged, and serving.golden.agreement asks for {asked:.2f}: compare the replica's base, its "
         "quantisation, its chat template and the adapter's scale (lora_alpha) with the version's"
     )

@@ -167,9 +167,9 @@ class AnswerBodies:
             if self.question.include_usage:
                 yield self.chunk([]) | {"usage": self.usage(piece)}
 
-    def choice(self, said: Body, last: Piece | None) -> Body:
+    def choice(self, body: Body, last: Piece | None) -> Body:
         finish = last.finish if last else None
-        return {"index": 0, **said, "logprobs": None, "finish_reason": finish}
+        return {"index": 0, **body, "logprobs": None, "finish_reason": finish}
 
     def chunk(self, choices: list[Body]) -> dict[str, Any]:
         usage = {"usage": None} if self.question.include_usage else {}

@@ -129,8 +129,8 @@ class Arrivals:
     # Of a shadow: the first half of a pair, by metric and user.
     halves: dict[tuple[str, str], tuple[bool, float]] = field(default_factory=dict)
 
-    def add(self, found: Iterable[Arrival]) -> None:
-        for arrival in found:
+    def add(self, arrivals: Iterable[Arrival]) -> None:
+        for arrival in arrivals:
             self.newest, self.count = arrival.id, self.count + 1
             challenger = arrival.arm != "champion"
             user = user_of(arrival.unit)
@@ -141,33 +141,33 @@ class Arrivals:
             else:
                 self.first(arrival, challenger)
 
-    def knows(self, one: Observation) -> bool:
+    def knows(self, observation: Observation) -> bool:
         """Whether an observation would certainly add nothing."""
-        column = self.columns.get(one.metric)
-        user = user_of(one.unit)
+        column = self.columns.get(observation.metric)
+        user = user_of(observation.unit)
         if self.shadow or column is None or user not in column.users:
             return False
-        return self.arms.get(user) == (one.arm != "champion")
+        return self.arms.get(user) == (observation.arm != "champion")
 
-    def first(self, one: Arrival, challenger: bool) -> None:
-        column = self.columns.setdefault(one.metric, GrowingSeries())
-        user = user_of(one.unit)
+    def first(self, arrival: Arrival, challenger: bool) -> None:
+        column = self.columns.setdefault(arrival.metric, GrowingSeries())
+        user = user_of(arrival.unit)
         if user not in column.users:
             column.users.add(user)
-            column.callers.append(one.unit[:CALLER])
-            column.append(challenger, one.value)
+            column.callers.append(arrival.unit[:CALLER])
+            column.append(challenger, arrival.value)
 
-    def pair(self, one: Arrival, challenger: bool) -> None:
+    def pair(self, arrival: Arrival, challenger: bool) -> None:
         """Pair an observation: of each user, metric and arm there is one in the table, so the
         second makes the pair.
         """
-        key = (one.metric, one.unit)
+        key = (arrival.metric, arrival.unit)
         other = self.halves.pop(key, None)
         if other is None:
-            self.halves[key] = (challenger, one.value)
+            self.halves[key] = (challenger, arrival.value)
             return
-        column = self.columns.setdefault(one.metric, GrowingSeries())
-        for half in sorted([other, (challenger, one.value)]):
+        column = self.columns.setdefault(arrival.metric, GrowingSeries())
+        for half in sorted([other, (challenger, arrival.value)]):
             column.append(*half)
 
     def series(self, metric: str) -> ArmSeries:
@@ -192,15 +192,15 @@ def user_of(unit: str) -> str:
     return unit[CALLER:]
 
 
-def limited(found: ArmSeries, *, pairs: bool) -> tuple[ArmSeries, float | None]:
+def limited(series: ArmSeries, *, pairs: bool) -> tuple[ArmSeries, float | None]:
     """Whether each value is above the champion's 95th percentile, and that percentile.
 
     It is told from the first BURN_IN users of the champion. These, and who came among them, count
     for nothing else, so that the limit was known before every value that is held against it.
     """
-    places = np.flatnonzero(~found.challenger)[:BURN_IN]
+    places = np.flatnonzero(~series.challenger)[:BURN_IN]
     if len(places) < BURN_IN:
-        return found.after(len(found.values)), None
-    limit = float(np.quantile(found.values[places], QUANTILE))
-    rest = found.after(int(places[-1]) + (2 if pairs else 1))
+        return series.after(len(series.values)), None
+    limit = float(np.quantile(series.values[places], QUANTILE))
+    rest = series.after(int(places[-1]) + (2 if pairs else 1))
     return ArmSeries(rest.challenger, (rest.values > limit).astype(np.float64)), limit

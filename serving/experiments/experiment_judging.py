@@ -122,7 +122,7 @@ def guardrail(
 def comparison(
     experiment: Experiment,
     name: str,
-    found: ArmSeries,
+    series: ArmSeries,
     level: Levels,
     limit: float | None,
     *,
@@ -131,18 +131,18 @@ def comparison(
 ) -> ArmComparison:
     """Values of which less is better are turned around for the bets, and back for people."""
     turned = name in LESS_IS_BETTER
-    good = ArmSeries(found.challenger, 1 - found.values if turned else found.values)
+    good = ArmSeries(series.challenger, 1 - series.values if turned else series.values)
     differences = (
         side_by_side(good.values[1::2], good.values[::2])
         if experiment.told.mode == "shadow"
         else at_random(good.challenger, good.values, experiment.share)
     )
     low, high = bounds(differences, experiment.alpha) if intervals else (-1.0, 1.0)
-    means = Arms(champion=found.mean(challenger=False), challenger=found.mean(challenger=True))
+    means = Arms(champion=series.mean(challenger=False), challenger=series.mean(challenger=True))
     return ArmComparison(
         name=name,
         more_is_better=not turned,
-        users=counts(found),
+        users=counts(series),
         means=means,
         difference=means.challenger - means.champion,
         interval=(-high, -low) if turned else (low, high),
@@ -160,8 +160,8 @@ def peak(differences: Differences, level: float, callers: Counts | None) -> floa
     return finite(float(np.max(logs, initial=0.0)))
 
 
-def counts(found: ArmSeries) -> Arms:
-    return Arms(champion=found.count(challenger=False), challenger=found.count(challenger=True))
+def counts(series: ArmSeries) -> Arms:
+    return Arms(champion=series.count(challenger=False), challenger=series.count(challenger=True))
 
 
 def health(experiment: Experiment, arrivals: Arrivals, users: ArmSeries) -> ExperimentHealth:

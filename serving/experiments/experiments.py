@@ -204,16 +204,16 @@ class Experiments:
 
     # --- batches of answers, in a thread --------------------------------------------------------
 
-    def _wait(self, found: Iterable[Observation]) -> None:
-        for observation in found:
+    def _wait(self, observations: Iterable[Observation]) -> None:
+        for observation in observations:
             if len(self._waiting) < WAITING and self._has_room(observation):
                 self._waiting.append(observation)
             else:
                 self.dropped += 1
 
-    def _has_room(self, one: Observation) -> bool:
+    def _has_room(self, observation: Observation) -> bool:
         users = self._arrivals.arms
-        return len(users) < MOST_USERS or user_of(one.unit) in users
+        return len(users) < MOST_USERS or user_of(observation.unit) in users
 
     def _step(self, batch: list[Observation]) -> Experiment | None:
         with self._stepping:  # a step whose waiting task was cancelled may still be at work

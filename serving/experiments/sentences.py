@@ -44,15 +44,17 @@ def verdict_sentence(
     return f"nothing is shown about {label} yet"
 
 
-def changed(one: ArmComparison) -> str:
-    means = one.means
-    unit = f" (over {limit_text(one)})" if one.limit is not None else ""
-    return f"{WORDS[one.name]}{unit} is {means.challenger:.1%}, the champion's {means.champion:.1%}"
+def changed(arms: ArmComparison) -> str:
+    means = arms.means
+    unit = f" (over {limit_text(arms)})" if arms.limit is not None else ""
+    return (
+        f"{WORDS[arms.name]}{unit} is {means.challenger:.1%}, the champion's {means.champion:.1%}"
+    )
 
 
-def limit_text(one: ArmComparison) -> str:
-    assert one.limit is not None, "it has a limit"
-    return f"{one.limit:,.0f} ms" if one.name == "slow" else f"{one.limit:,.0f} characters"
+def limit_text(arms: ArmComparison) -> str:
+    assert arms.limit is not None, "it has a limit"
+    return f"{arms.limit:,.0f} ms" if arms.name == "slow" else f"{arms.limit:,.0f} characters"
 
 
 def sentences(experiment: Experiment, result: ExperimentResult) -> Iterator[str]:

@@ -196,10 +196,10 @@ def refuse_other_scorers(
 
 
 def scored_again(
-    metric: str, judged: Sequence[float | None], found: Sequence[float | None]
+    metric: str, judged: Sequence[float | None], again: Sequence[float | None]
 ) -> ScoredAgain:
     """Both means, over the items on which both were measured."""
-    pairs = [(a, b) for a, b in zip(judged, found, strict=True) if a is not None and b is not None]
+    pairs = [(a, b) for a, b in zip(judged, again, strict=True) if a is not None and b is not None]
     if not pairs:
         raise InputError(f"{metric} could not be measured on any item")
     return ScoredAgain(
@@ -269,7 +269,7 @@ def ranges_of(scorers: Sequence[Scorer], policy: Policy) -> dict[str, Ends]:
 
 
 def shown(
-    found: Mapping[str, MetricEvidence], scorers: Sequence[Scorer], policy: Policy
+    measured: Mapping[str, MetricEvidence], scorers: Sequence[Scorer], policy: Policy
 ) -> tuple[MetricChange, ...]:
     ends = ranges_of(scorers, policy)
     return tuple(
@@ -281,7 +281,7 @@ def shown(
             low=low,
             high=high,
         )
-        for metric, evidence in found.items()
+        for metric, evidence in measured.items()
         for low, high in [
             (None, None)
             if unbounded(evidence)
@@ -291,20 +291,22 @@ def shown(
 
 
 def refuse_loss(
-    found: Mapping[str, MetricEvidence], policy: Policy, label: str, shown: str
+    measured: Mapping[str, MetricEvidence], policy: Policy, label: str, shown: str
 ) -> None:
     """Raise IncumbentError where the policy limits what an export may lose, and it may have lost
     more.
     """
     limits = policy.export_loss or {}
-    if lacking := sorted(limits.keys() - found.keys()):
+    if lacking := sorted(limits.keys() - measured.keys()):
         raise InputError(
             f"limits {lacking[0]!r}, which cannot be measured on an export: it reads more than "
             "texts, or nobody scored it when the version was judged",
             file="params.yaml",
             field="evaluation.policy.export_loss",
         )
-    checks = [MarginCheck(label, metric, found[metric], limit) for metric, limit in limits.items()]
+    checks = [
+        MarginCheck(label, metric, measured[metric], limit) for metric, limit in limits.items()
+    ]
     if broken := [check.doubt for check in checks if not check.passed(policy.alpha)]:
         told = f"{label} breaks evaluation.policy.export_loss, so nothing was written:"
         raise IncumbentError("\n".join([told, *broken, shown]))

@@ -83,14 +83,18 @@ class EvidenceSource:
         return contestant.index if self.retrieves and contestant.evidence_template else None
 
     async def shown(
-        self, contestant: Contestant, messages: Sequence[Message], own: OwnFields | None, room: int
+        self,
+        contestant: Contestant,
+        messages: Sequence[Message],
+        fields: OwnFields | None,
+        room: int,
     ) -> ShownEvidence | None:
         """What a question is asked with, beside an answer of at most `room` tokens; None: it is
         asked as it came. Raises ApiError.
         """
-        if own is None and (self.index_of(contestant) is None or not question_of(messages)):
+        if fields is None and (self.index_of(contestant) is None or not question_of(messages)):
             return None
-        if own is not None:
+        if fields is not None:
             name = "incumbent.evidence"
             if contestant.evidence_template is None:
                 why = "what answers was made to be shown no passages"
@@ -99,12 +103,16 @@ class EvidenceSource:
             if not question_of(messages):
                 problem = f"`{name}`: there is no message of a user beside it."
                 raise ApiError(400, problem, param=name)
-        return await asyncio.to_thread(self.found, contestant, messages, own, room)
+        return await asyncio.to_thread(self.found, contestant, messages, fields, room)
 
     def found(
-        self, contestant: Contestant, messages: Sequence[Message], own: OwnFields | None, room: int
+        self,
+        contestant: Contestant,
+        messages: Sequence[Message],
+        fields: OwnFields | None,
+        room: int,
     ) -> ShownEvidence:
-        passages = own.evidence if own else self.retrieved(contestant, question_of(messages))
+        passages = fields.evidence if fields else self.retrieved(contestant, question_of(messages))
         kept = PromptRoom(contestant).first_that_fit(messages, passages, room)
         return ShownEvidence(evidence=tuple(kept), left_out=tuple(passages[len(kept) :]))
 

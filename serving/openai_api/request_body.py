@@ -148,10 +148,10 @@ def json_object(body: bytes) -> dict[str, Any]:
     return fields
 
 
-def is_endless(found: object) -> bool:
+def is_endless(value: object) -> bool:
     """Whether a number in it was read as infinity."""
     try:
-        json.dumps(found, allow_nan=False)
+        json.dumps(value, allow_nan=False)
     except ValueError:
         return True
     return False

@@ -202,11 +202,11 @@ class TrafficLog:
         except OSError as error:  # it lies there, and the next start stores it
             self.say.warn("a chunk in %s cannot be closed: %s", self.spool.root, error)
 
-    def line(self, one: Exchange | FeedbackGiven) -> LoggedLine | None:
+    def line(self, exchange: Exchange | FeedbackGiven) -> LoggedLine | None:
         try:
-            if isinstance(one, Exchange):
-                return answer_line(one, redacts=self.redact)
-            return feedback_line(one, redacts=self.redact)
+            if isinstance(exchange, Exchange):
+                return answer_line(exchange, redacts=self.redact)
+            return feedback_line(exchange, redacts=self.redact)
         except UnfitLineError as error:
             self.drop("unfit for the log", 1, error)
         # Without the text. The thread must live on: it writes the rows of everybody.

@@ -53,14 +53,14 @@ def agreed(value: T) -> T:
     return box[0]  # type: ignore[return-value]
 
 
-def summed(*own: float) -> tuple[float, ...]:
+def summed(*values: float) -> tuple[float, ...]:
     """Each number, added up over all processes in their order: equal to the last bit in all."""
     if world() == 1:
-        return own
+        return values
     import torch.distributed as dist
 
-    gathered: list[tuple[float, ...]] = [own] * world()
-    dist.all_gather_object(gathered, own)
+    gathered: list[tuple[float, ...]] = [values] * world()
+    dist.all_gather_object(gathered, values)
     return tuple(map(sum, zip(*gathered, strict=True)))
 
 

@@ -83,14 +83,14 @@ class RatedExample:
         return {"prompt": asked, "completion": answered, "label": self.good, "tools": self.tools}
 
 
-def with_answer(one: PairExample | RatedExample, text: str) -> tuple[Turns, Turns]:
+def with_answer(example: PairExample | RatedExample, text: str) -> tuple[Turns, Turns]:
     """The turns of a prompt, and that of an answer to it: calls are texts but where the base's chat
     template shows them.
     """
     answer = Message(role="assistant", content=text)
-    if not of_tools(one.prompt, one.tools):
-        return as_turns(one.prompt), as_turns([answer])
-    written = written_calls(text, schemas_of(json.loads(one.tools or "[]")))
+    if not of_tools(example.prompt, example.tools):
+        return as_turns(example.prompt), as_turns([answer])
+    written = written_calls(text, schemas_of(json.loads(example.tools or "[]")))
     calls = [
         ToolCall(function=CalledFunction(name=call.name, arguments=as_json(call.arguments)))
         for call in written
@@ -99,7 +99,7 @@ def with_answer(one: PairExample | RatedExample, text: str) -> tuple[Turns, Turn
     if calls and len(calls) == len(written):  # what cannot be read as a call stays a text
         fields = {"content": words_beside(text), "tool_calls": tuple(calls)}
         answer = answer.model_copy(update=fields)
-    *asked, answered = native([*one.prompt, answer])
+    *asked, answered = native([*example.prompt, answer])
     return asked, [answered]
 
 
@@ -120,16 +120,20 @@ def pair_examples(
 
 
 def as_shown(
-    one: Preference, asked: Contestant, template: TemplateParts
+    preference: Preference, asked: Contestant, template: TemplateParts
 ) -> tuple[tuple[Message, ...], str | None]:
     """The turns of a prompt, and its tools: as texts, but where the template shows them."""
-    turns = one.messages or (Message(role="user", content=one.prompt),)
-    shown = under(asked.system_prompt, asked_on(turns, one.evidence, asked.evidence_template))
-    if not of_tools(shown, one.tools):
+    turns = preference.messages or (Message(role="user", content=preference.prompt),)
+    shown = under(
+        asked.system_prompt, asked_on(turns, preference.evidence, asked.evidence_template)
+    )
+    if not of_tools(shown, preference.tools):
         return tuple(shown), None
     if template.tools:
-        return tuple(shown), as_json(list(map(in_order, one.tools))) if one.tools else None
-    return tuple(as_text(shown, one.tools, system=template.system)), None
+        return tuple(shown), as_json(
+            list(map(in_order, preference.tools))
+        ) if preference.tools else None
+    return tuple(as_text(shown, preference.tools, system=template.system)), None
 
 
 def rated_examples(
@@ -198,9 +202,11 @@ def mixed(examples: Sequence[RatedExample], batch: int, seed: int) -> list[Rated
     """
     sides: list[list[RatedExample]] = [[], []]
 
-    def place(one: RatedExample) -> Digest:
-        more = [one.turns()] if of_tools(one.prompt, one.tools) else []
-        return digest_json([seed, as_turns(one.prompt), one.completion, one.good, *more])
+    def place(example: RatedExample) -> Digest:
+        more = [example.turns()] if of_tools(example.prompt, example.tools) else []
+        return digest_json(
+            [seed, as_turns(example.prompt), example.completion, example.good, *more]
+        )
 
     for rated in sorted(examples, key=place):
         sides[rated.good].append(rated)
@@ -239,11 +245,11 @@ def fitting(examples: Sequence[Any], tokenizer: Any, window: int | None) -> list
     return [e for e, size in zip(examples, sizes, strict=True) if not window or size <= window]
 
 
-def longest(one: PairExample | RatedExample, tokenizer: Any) -> int:
-    tools = json.loads(one.tools) if one.tools else None
+def longest(example: PairExample | RatedExample, tokenizer: Any) -> int:
+    tools = json.loads(example.tools) if example.tools else None
     sizes = []
-    for answer in one.answers:
-        asked, answered = with_answer(one, answer)
+    for answer in example.answers:
+        asked, answered = with_answer(example, answer)
         try:
             text = rendered(tokenizer, [*asked, *answered], tools)
         except UnshownError as error:

@@ -51,11 +51,11 @@ class FittingColumns:
 
 
 def has_to_choose(
-    found: FittingColumns, columns: Sequence[ColumnProfile], file: Path
+    fitting: FittingColumns, columns: Sequence[ColumnProfile], file: Path
 ) -> InputError:
     """The error that lists the choices, with a value of each of their columns."""
-    choices = found.choices[:MOST]
-    why = one_line(found.unsure or "several columns fit")
+    choices = fitting.choices[:MOST]
+    why = one_line(fitting.unsure or "several columns fit")
     if not choices:
         options = "--prompt COLUMN --completion COLUMN, or --messages COLUMN"
         return InputError(f"{why}; name the columns: {options}\n{examples(columns)}", file=file)

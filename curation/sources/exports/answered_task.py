@@ -59,42 +59,46 @@ class ControlAnswer:
 
 
 def judged(
-    one: TaskJudgement, said_of: ControlAnswer, what: ShownTask, words: Praise | None
+    judgement: TaskJudgement, said_of: ControlAnswer, what: ShownTask, words: Praise | None
 ) -> TaskJudgement:
     """A judgement with what was made of it, or with why nothing was.
 
     `words` tell a good answer, where one was shown to be judged.
     """
-    one = replace(one, asked=what.digest)
+    judgement = replace(judgement, asked=what.digest)
     if said_of.kind in COMPARED and not what.answers:
-        return filled(one, [], None, NO_ANSWERS)
+        return filled(judgement, [], None, NO_ANSWERS)
     if said_of.kind == "written":
-        return wrote(one, said_of, what)
+        return wrote(judgement, said_of, what)
     if what.answers:
-        return preferred(one, places(said_of, what), what)
+        return preferred(judgement, places(said_of, what), what)
     if what.answer is not None:
-        return rated(one, words.of(said_of.flat) if words else None, what)
+        return rated(judgement, words.of(said_of.flat) if words else None, what)
     label = ", ".join(filter(None, said_of.flat))
     if said_of.kind == "proposed":
-        one = replace(one, asked=replace(what, answer=label).digest)
-        return filled(one, [row(one, what, label)] if label else [], "good", NO_ANSWER)
-    return filled(one, [row(one, what, label)] if label else [], label or None, NO_ANSWER)
+        judgement = replace(judgement, asked=replace(what, answer=label).digest)
+        return filled(judgement, [row(judgement, what, label)] if label else [], "good", NO_ANSWER)
+    return filled(
+        judgement, [row(judgement, what, label)] if label else [], label or None, NO_ANSWER
+    )
 
 
-def wrote(one: TaskJudgement, said_of: ControlAnswer, what: ShownTask) -> TaskJudgement:
+def wrote(judgement: TaskJudgement, said_of: ControlAnswer, what: ShownTask) -> TaskJudgement:
     texts = [text for text in said_of.flat if is_more_than_placeholder(text)]
-    rows = [row(one, what, text) for text in texts]
+    rows = [row(judgement, what, text) for text in texts]
     if texts == [what.answer]:  # it was shown, and accepted as it stands
-        return filled(one, rows, "good", NO_ANSWER)
-    made = filled(one, rows, "\n\n".join(texts) or None, NO_ANSWER)
+        return filled(judgement, rows, "good", NO_ANSWER)
+    made = filled(judgement, rows, "\n\n".join(texts) or None, NO_ANSWER)
     return replace(made, written=True)
 
 
-def rated(one: TaskJudgement, good: bool | None, what: ShownTask) -> TaskJudgement:
+def rated(judgement: TaskJudgement, good: bool | None, what: ShownTask) -> TaskJudgement:
     assert what.answer is not None, "an answer was judged"
     if good is None:
-        return filled(one, [], "neither", NEITHER)
-    return filled(one, [rating(one, what, what.answer, good)], "good" if good else "bad", "")
+        return filled(judgement, [], "neither", NEITHER)
+    return filled(
+        judgement, [rating(judgement, what, what.answer, good)], "good" if good else "bad", ""
+    )
 
 
 def places(said_of: ControlAnswer, what: ShownTask) -> list[list[str]]:
@@ -109,68 +113,68 @@ def places(said_of: ControlAnswer, what: ShownTask) -> list[list[str]]:
 
 
 def preferred(
-    one: TaskJudgement, ordered: Sequence[Sequence[str]], what: ShownTask
+    judgement: TaskJudgement, ordered: Sequence[Sequence[str]], what: ShownTask
 ) -> TaskJudgement:
     """A pair for every two answers of different places."""
     pairs = [
-        PreferencePair(chosen=chosen, rejected=rejected, **asked_of(one, what))
+        PreferencePair(chosen=chosen, rejected=rejected, **asked_of(judgement, what))
         for better, worse in combinations(ordered, 2)
         for chosen, rejected in product(better, worse)
         if chosen != rejected
     ]
     if len(ordered) < 2:
-        return filled(one, pairs, "tie", TIE)
+        return filled(judgement, pairs, "tie", TIE)
     # The order, as texts, and by the places that these have among each other; a place has none.
     known = sorted(what.answers.values())
     order = [sorted(known.index(text) for text in place) for place in ordered]
-    one = replace(one, category=canonical_json(order).decode())
+    judgement = replace(judgement, category=canonical_json(order).decode())
     spelt = canonical_json([sorted(place) for place in ordered]).decode()
-    return filled(one, pairs, spelt, SAME_ANSWERS)
+    return filled(judgement, pairs, spelt, SAME_ANSWERS)
 
 
 def filled(
-    one: TaskJudgement, made: Sequence[Made], verdict: str | None, why: str
+    judgement: TaskJudgement, made: Sequence[Made], verdict: str | None, why: str
 ) -> TaskJudgement:
-    return replace(one, made=tuple(made), verdict=verdict, why=None if made else why)
+    return replace(judgement, made=tuple(made), verdict=verdict, why=None if made else why)
 
 
-def row(one: TaskJudgement, what: ShownTask, text: str) -> Row:
+def row(judgement: TaskJudgement, what: ShownTask, text: str) -> Row:
     """Its id is of the file and the text: ids of tasks are used again in other files."""
     prompt = [message.model_dump() for message in what.prompt]
-    made = digest_json([one.file, prompt, text])[:16]
+    made = digest_json([judgement.file, prompt, text])[:16]
     return Row(
         id=made,
         prompt=what.prompt,
         completion=(Message(role="assistant", content=text),),
         slices=dict(what.slices),
-        group=digest_json([one.file, prompt])[:16],
-        source=one.file,
-        annotator=one.annotator,
+        group=digest_json([judgement.file, prompt])[:16],
+        source=judgement.file,
+        annotator=judgement.annotator,
     )
 
 
-def rating(one: TaskJudgement, what: ShownTask, text: str, label: bool) -> RatedAnswer:
-    return RatedAnswer(completion=text, label=label, **asked_of(one, what))
+def rating(judgement: TaskJudgement, what: ShownTask, text: str, label: bool) -> RatedAnswer:
+    return RatedAnswer(completion=text, label=label, **asked_of(judgement, what))
 
 
-def asked_of(one: TaskJudgement, what: ShownTask) -> dict[str, Any]:
+def asked_of(judgement: TaskJudgement, what: ShownTask) -> dict[str, Any]:
     """What a pair and a rating have in common: who was asked what."""
     plain = len(what.prompt) == 1 and what.prompt[0].role == "user"
     return {
         "prompt": what.prompt_text,
         "messages": None if plain else what.prompt,
-        "source": one.file,
-        "annotator": one.annotator,
+        "source": judgement.file,
+        "annotator": judgement.annotator,
         "evidence": what.evidence,
         "answerable": what.answerable,
         "tools": what.tools,
     }
 
 
-def reject(one: TaskJudgement, text: str, what: ShownTask) -> TaskJudgement:
+def reject(judgement: TaskJudgement, text: str, what: ShownTask) -> TaskJudgement:
     """An answer that a person rejected: a negative example."""
     refused = replace(what, answer=text)
-    return rated(replace(one, asked=refused.digest), False, refused)
+    return rated(replace(judgement, asked=refused.digest), False, refused)
 
 
 # --- answered -------------------------------------------------------------------------------------
@@ -226,5 +230,5 @@ def could_be_rankings(everything: Iterable[ControlAnswer], fields: ExportFields)
     return is_open and len(different) == 1 and len(lists[0].values) > 1
 
 
-def with_known_kind(said: ControlAnswer, kinds: Mapping[Kind, Kind]) -> ControlAnswer:
-    return replace(said, kind=kinds.get(said.kind, said.kind))
+def with_known_kind(answer: ControlAnswer, kinds: Mapping[Kind, Kind]) -> ControlAnswer:
+    return replace(answer, kind=kinds.get(answer.kind, answer.kind))

@@ -82,16 +82,18 @@ def answers_of(record: ExportRecord) -> Iterator[AnsweredTask]:
         yield answer(replace(bare, annotator=user), data_of(record.fields), responses)
 
 
-def answer(one: TaskJudgement, data: Fields, own: Sequence[ArgillaResponse]) -> AnsweredTask:
-    taken = [response for response in own if response.status in (None, "submitted")]
+def answer(
+    judgement: TaskJudgement, data: Fields, responses: Sequence[ArgillaResponse]
+) -> AnsweredTask:
+    taken = [response for response in responses if response.status in (None, "submitted")]
     if not taken:
-        why = DRAFT if any(response.status == "draft" for response in own) else DISCARDED
-        return AnsweredTask(replace(one, why=why))
+        why = DRAFT if any(response.status == "draft" for response in responses) else DISCARDED
+        return AnsweredTask(replace(judgement, why=why))
     unsupported = {r.question: "spans" for r in taken if are_spans(r.value)}
     answers = [r for r in taken if r.question not in unsupported]
     by_question = {r.question: held for r in answers if (held := argilla_answer(r.value))}
-    one = one if by_question else replace(one, why=NO_RESULT)
-    return AnsweredTask(one, data, by_question, unsupported=unsupported)
+    judgement = judgement if by_question else replace(judgement, why=NO_RESULT)
+    return AnsweredTask(judgement, data, by_question, unsupported=unsupported)
 
 
 def data_of(record: Fields) -> Fields:

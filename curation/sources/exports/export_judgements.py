@@ -221,13 +221,13 @@ def shared_tasks(judgements: Iterable[TaskJudgement]) -> list[list[TaskJudgement
     return [list(by_person.values()) for by_person in tasks.values() if len(by_person) > 1]
 
 
-def conflict_of(own: Sequence[TaskJudgement]) -> Conflict:
-    first = own[0]
+def conflict_of(judgements: Sequence[TaskJudgement]) -> Conflict:
+    first = judgements[0]
     opinions = (
         Opinion(
             annotator=vote.annotator or NOBODY, verdict=vote.verdict, file=vote.file, line=vote.line
         )
-        for vote in own
+        for vote in judgements
         if vote.verdict
     )
     name = first.task or f"{first.file}:{first.line}"

@@ -73,10 +73,12 @@ class ExportReading:
         return replace(self.named(**suggested), missing=(*self.missing, problem))
 
 
-def of_control(reading: ExportReading, own: Sequence[AnsweredTask], path: Path) -> ExportReading:
+def of_control(
+    reading: ExportReading, tasks_answered: Sequence[AnsweredTask], path: Path
+) -> ExportReading:
     """What the fields are, by what people said with the control. Raises InputError."""
-    tasks = [answered.task for answered in own]
-    answers = [answered.said[reading.control] for answered in own]
+    tasks = [answered.task for answered in tasks_answered]
+    answers = [answered.said[reading.control] for answered in tasks_answered]
     reading = with_fields_as_choices(reading, answers, tasks)
     kinds = kinds_of(answers, reading.fields)
     reading = replace(reading, kinds=kinds)
@@ -89,7 +91,7 @@ def of_control(reading: ExportReading, own: Sequence[AnsweredTask], path: Path) 
             "if they chose them",
         )
     told_apart = [with_known_kind(answer, kinds) for answer in answers]
-    has_answers = any(answered.answers for answered in own)
+    has_answers = any(answered.answers for answered in tasks_answered)
     reading = with_answers(reading, told_apart, tasks, has_answers=has_answers)
     reading = with_judged_answer(reading, told_apart, tasks, has_answers=has_answers)
     reading = with_prompt(reading, tasks, path)
@@ -97,11 +99,11 @@ def of_control(reading: ExportReading, own: Sequence[AnsweredTask], path: Path) 
 
 
 def with_fields_as_choices(
-    reading: ExportReading, said: Sequence[ControlAnswer], tasks: Sequence[Fields]
+    reading: ExportReading, answers: Sequence[ControlAnswer], tasks: Sequence[Fields]
 ) -> ExportReading:
     """The answers that were compared, where people chose between the names of their fields."""
     fields, texts = reading.fields, texts_in(tasks)
-    choices = choices_of(answer for answer in said if answer.kind not in ("written", "rated"))
+    choices = choices_of(answer for answer in answers if answer.kind not in ("written", "rated"))
     named = [choice for choice in choices if choice in texts]
     is_open = not (fields.answers or fields.completion or fields.options)
     if not is_open or len(named) < 2 or any(side_of(c) for c in choices if c not in named):
@@ -112,13 +114,13 @@ def with_fields_as_choices(
 
 def with_answers(
     reading: ExportReading,
-    said: Sequence[ControlAnswer],
+    answers: Sequence[ControlAnswer],
     tasks: Sequence[Fields],
     *,
     has_answers: bool,
 ) -> ExportReading:
     """The fields of the answers that were compared, where they were."""
-    fields, choices = reading.fields, choices_of(said)
+    fields, choices = reading.fields, choices_of(answers)
     if fields.answers:
         if choices and not set(choices) & set(fields.answers):  # all would be ties
             problem = f"people chose {names_listed(choices)}: name the answer that each stands for"
@@ -127,18 +129,21 @@ def with_answers(
     if has_answers or not choices:
         return reading
     texts = texts_in(tasks)
-    compared = any(answer.kind in COMPARED for answer in said)
-    chosen = any(answer.kind in ("chosen", "proposed") for answer in said)
+    compared = any(answer.kind in COMPARED for answer in answers)
+    chosen = any(answer.kind in ("chosen", "proposed") for answer in answers)
     if compared:
         return asked_for_answers(
-            reading, tasks, said, "name --answer NAME=FIELD for each of {}, which people compared"
+            reading,
+            tasks,
+            answers,
+            "name --answer NAME=FIELD for each of {}, which people compared",
         )
     open_ = fields.completion is None and fields.options is None
     if chosen and open_ and is_comparison(choices, texts):
         return asked_for_answers(
             replace(reading, may_be_classes=True),
             tasks,
-            said,
+            answers,
             "people chose {}, as it seems of several answers: name --answer CHOICE=FIELD for each "
             "that stands for one (any other is a tie), or --options classes if the prompt is of "
             "these classes",
@@ -167,8 +172,8 @@ def asked_for_answers(
     return replace(reading.lacks(told_of, options="classes"), may_be_classes=False)
 
 
-def choices_of(said: Iterable[ControlAnswer]) -> list[str]:
-    return sorted({name for answer in said for name in answer.flat})
+def choices_of(answers: Iterable[ControlAnswer]) -> list[str]:
+    return sorted({name for answer in answers for name in answer.flat})
 
 
 def answers_for(choices: Iterable[str], tasks: Sequence[Fields]) -> dict[str, str]:
@@ -251,9 +256,9 @@ def has_fields(tasks: Sequence[Fields]) -> str:
     return f"this export has {names_listed(names)}{more}"
 
 
-def with_words(reading: ExportReading, said: Sequence[ControlAnswer]) -> ExportReading:
+def with_words(reading: ExportReading, answers: Sequence[ControlAnswer]) -> ExportReading:
     """What tells good answers from bad ones, where answers were judged."""
-    judged_ones = [answer for answer in said if answer.kind in CHOICES]
+    judged_ones = [answer for answer in answers if answer.kind in CHOICES]
     if not reading.fields.completion or not judged_ones:
         return reading
     choices = [choice for answer in judged_ones for choice in answer.flat]

@@ -171,12 +171,14 @@ def ranking(ranker: Mapping[str, Any], control: str) -> ControlAnswer | None:
     return ControlAnswer("ranked", tuple((str(key),) for key in ids if isinstance(key, str | int)))
 
 
-def items(data: Fields, said: Mapping[str, ControlAnswer], fields: ExportFields) -> dict[str, str]:
+def items(
+    data: Fields, answers: Mapping[str, ControlAnswer], fields: ExportFields
+) -> dict[str, str]:
     """The texts of a list's items by their ids, where answers in a list were ranked."""
-    if not any(held.kind == "ranked" for held in said.values()):
+    if not any(held.kind == "ranked" for held in answers.values()):
         return {}
     names = [fields.completion] if fields.completion else list(data)
-    wanted = {name for held in said.values() if held.kind != "chosen" for name in held.flat}
+    wanted = {name for held in answers.values() if held.kind != "chosen" for name in held.flat}
     lists = [texts for name in names if (texts := texts_by_id(data.get(name)))]
     fitting = [texts for texts in lists if wanted <= set(texts)]
     return fitting[0] if len(fitting) == 1 else {}

@@ -246,16 +246,16 @@ def busy_not_away(status: int) -> int:
     return BUSY if status == UNREACHABLE else status
 
 
-def error_of(said: str) -> dict[str, Any]:
+def error_of(text: str) -> dict[str, Any]:
     """A server's complaint in OpenAI's shape, whichever shape it has; always with a message."""
     try:
-        body = DECODER.decode(said)
+        body = DECODER.decode(text)
     except (ValueError, RecursionError):
-        body = said
+        body = text
     inner = body.get("error", body) if isinstance(body, dict) else body
     fields = inner if isinstance(inner, dict) else {"message": inner}
     # SGLang's about adapters, FastAPI's, and what is in none of these shapes.
-    message = fields.get("message") or fields.get("error_message") or fields.get("detail") or said
+    message = fields.get("message") or fields.get("error_message") or fields.get("detail") or text
     error = {name: fields.get(name) for name in ("type", "param", "code")}
     return {"message": shortened(message, LONGEST_MESSAGE) or "said nothing", **error}
 

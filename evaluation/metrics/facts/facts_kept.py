@@ -99,19 +99,19 @@ SPEAKS_OF: dict[str, tuple[Kind, ...]] = {
 }
 
 
-def without(found: Sequence[FactComparison], kinds: Sequence[str]) -> list[int]:
+def without(comparisons: Sequence[FactComparison], kinds: Sequence[str]) -> list[int]:
     """The positions of the items whose reference has no fact of these kinds."""
-    return [i for i, item in enumerate(found) if not count(item.asked, kinds)]
+    return [i for i, item in enumerate(comparisons) if not count(item.asked, kinds)]
 
 
-def kept_share(found: FactComparison, *kinds: str) -> float:
+def kept_share(comparison: FactComparison, *kinds: str) -> float:
     """The share of the reference's facts, of these kinds or of all, that is kept; 1 of none."""
-    asked, here = (count(facts, kinds or KINDS) for facts in (found.asked, found.kept))
+    asked, here = (count(facts, kinds or KINDS) for facts in (comparison.asked, comparison.kept))
     return here / asked if asked else 1.0
 
 
-def contradicted(found: FactComparison) -> float:
-    return len(found.contradicted) / len(found.asked) if found.asked else 0.0
+def contradicted(comparison: FactComparison) -> float:
+    return len(comparison.contradicted) / len(comparison.asked) if comparison.asked else 0.0
 
 
 def count(facts: Sequence[Fact], kinds: Sequence[str]) -> int:

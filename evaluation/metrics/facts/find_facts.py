@@ -310,10 +310,10 @@ def without_list_numbers(text: str) -> str:
     return blanked(text, spans) if len(spans) > 1 else text
 
 
-def apart(found: Iterable[Fact]) -> list[Fact]:
+def apart(facts: Iterable[Fact]) -> list[Fact]:
     """The facts by where they begin, without those that overlap the one before."""
     kept: list[Fact] = []
-    for fact in sorted(found, key=lambda fact: fact.start):
+    for fact in sorted(facts, key=lambda fact: fact.start):
         if not kept or kept[-1].end <= fact.start:
             kept.append(fact)
     return kept

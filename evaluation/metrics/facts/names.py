@@ -73,10 +73,10 @@ def text_words(text: str) -> Iterator[Word]:
         end, title = match.end(), match[0].lower() in TITLES or match[0] == "St"
 
 
-def capital_runs(text: str, found: list[Word]) -> Iterator[list[Word]]:
+def capital_runs(text: str, words_found: list[Word]) -> Iterator[list[Word]]:
     """Words with capitals that belong together, such as "Reserve Bank of India"."""
     run: list[Word] = []
-    for word in found:
+    for word in words_found:
         if not word.capital:
             continue
         if run and len(run) < LONGEST and joined(run, text[run[-1].end : word.start]):

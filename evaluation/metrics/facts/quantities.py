@@ -98,10 +98,10 @@ def with_unit(text: str, number: Number) -> Quantity:
     return bare
 
 
-def shared(found: list[Quantity], text: str) -> list[Quantity]:
+def shared(quantities: list[Quantity], text: str) -> list[Quantity]:
     """Give a number without a unit that of the one it is listed or ranged with."""
-    for i in range(len(found) - 1, 0, -1):
-        number, next_one = found[i - 1], found[i]
+    for i in range(len(quantities) - 1, 0, -1):
+        number, next_one = quantities[i - 1], quantities[i]
         between = text[number.end : next_one.start]
         if (
             number.bare
@@ -109,23 +109,23 @@ def shared(found: list[Quantity], text: str) -> list[Quantity]:
             and LINK.fullmatch(between)
             and next_one.units != ("th",)
         ):
-            found[i - 1] = like(number, next_one)
-    for i in range(1, len(found)):
-        last, number = found[i - 1], found[i]
+            quantities[i - 1] = like(number, next_one)
+    for i in range(1, len(quantities)):
+        last, number = quantities[i - 1], quantities[i]
         between = text[last.end : number.start]
         if number.bare and last.kind == "amount" and RANGE.fullmatch(between):
-            found[i] = like(number, last)
-    return found
+            quantities[i] = like(number, last)
+    return quantities
 
 
 def like(one: Quantity, other: Quantity) -> Quantity:
     return replace(one, kind=other.kind, units=other.units, factor=other.factor, doubtful=False)
 
 
-def added(found: list[Quantity], text: str) -> Iterator[Quantity]:
+def added(quantities: list[Quantity], text: str) -> Iterator[Quantity]:
     """2 hours 30 minutes are one span of time."""
     last: Quantity | None = None
-    for part in found:
+    for part in quantities:
         if last and adds_up(last, part, text[last.end : part.start]):
             sum_ = Decimal(last.scaled(last.values[0])) + Decimal(part.scaled(part.values[0]))
             last = replace(last, end=part.end, values=(plain(sum_),), factor=Decimal(1))

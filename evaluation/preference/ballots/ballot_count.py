@@ -224,7 +224,7 @@ class PredictionPowered(Record):
 
 
 def prediction_powered(
-    found: Count, lines: Sequence[JudgeLine], path: Path
+    count: Count, lines: Sequence[JudgeLine], path: Path
 ) -> tuple[PredictionPowered, ...]:
     """Each pair of versions that the judge speaks of and that has three closed items or more, those
     with most votes first.
@@ -234,20 +234,20 @@ def prediction_powered(
     that the judge says nothing of.
     """
     words, made = words_by_pair(lines), []
-    for pair in found.pairs:
+    for pair in count.pairs:
         names = min(pair.first, pair.second), max(pair.first, pair.second)
         chances = words.get(names)
-        closed = [item for item in found.majorities if item.versions == names and item.closed]
+        closed = [item for item in count.majorities if item.versions == names and item.closed]
         if chances and (result := of_pair(pair, chances, closed, path)):
             made.append(result)
     return tuple(sorted(made, key=lambda estimate: -estimate.votes))
 
 
 def of_pair(
-    pair: PairResult, said: Mapping[str, float], closed: Sequence[Majority], path: Path
+    pair: PairResult, probabilities: Mapping[str, float], closed: Sequence[Majority], path: Path
 ) -> PredictionPowered | None:
     versions: VersionPair = pair.first, pair.second
-    places = {item: place for place, item in enumerate(said)}
+    places = {item: place for place, item in enumerate(probabilities)}
     for line in closed:
         if line.item not in places:
             raise InputError(
@@ -257,7 +257,7 @@ def of_pair(
                 field="item",
             )
     turned = pair.first > pair.second
-    judge = [1 - chance if turned else chance for chance in said.values()]
+    judge = [1 - chance if turned else chance for chance in probabilities.values()]
     worth = {pair.first: 1.0, pair.second: 0.0, None: 0.5}
     votes = [(places[line.item], worth[line.winner]) for line in closed]
     estimate = combined(judge, votes)

@@ -136,7 +136,7 @@ def _order(
 
 
 def draws_of(
-    sheet: Digest, pairs: Sequence[VotingPair], said: Sequence[float | None]
+    sheet: Digest, pairs: Sequence[VotingPair], probabilities: Sequence[float | None]
 ) -> list[tuple[int, float]]:
     """People's word on each draw, as far as each item that was drawn has closed. An item that comes
     again counts again; what was voted on out of turn counts when its turn comes.
@@ -144,7 +144,7 @@ def draws_of(
     draws: list[tuple[int, float]] = []
     seen: set[int] = set()
     for position in drawn_positions(sheet, chances_of(pairs)):
-        if (word := said[position]) is None:
+        if (word := probabilities[position]) is None:
             break
         draws.append((position, word))
         seen.add(position)

@@ -296,10 +296,10 @@ def choices(ballots: Iterable[Ballot], rank: Mapping[str, int]) -> dict[ItemPair
     return labels
 
 
-def agreements(found: Mapping[ItemPair, Mapping[str, str]]) -> tuple[ReviewerAgreement, ...]:
+def agreements(votes: Mapping[ItemPair, Mapping[str, str]]) -> tuple[ReviewerAgreement, ...]:
     """Cohen's kappa of every two reviewers who share a comparison, by their names."""
     common: dict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
-    for chosen in found.values():
+    for chosen in votes.values():
         for two in combinations(sorted(chosen), 2):
             common[two].append((chosen[two[0]], chosen[two[1]]))
     return tuple(
@@ -319,9 +319,9 @@ def kappa_of(labels: Sequence[tuple[str, str]]) -> float | None:
     return cohen_kappa([a for a, _ in labels], [b for _, b in labels])
 
 
-def consensus(found: Mapping[ItemPair, Mapping[str, str]]) -> Consensus:
+def consensus(votes: Mapping[ItemPair, Mapping[str, str]]) -> Consensus:
     """Fleiss' kappa over all comparisons."""
-    tallies = [Counter(chosen.values()) for chosen in found.values()]
+    tallies = [Counter(chosen.values()) for chosen in votes.values()]
     counts = [[tally[choice] for choice in CHOICES] for tally in tallies]
     return Consensus(
         n=sum(sum(row) > 1 for row in counts),

@@ -306,11 +306,11 @@ def differences(
     return Draws(values, 0.5 + tuning * mean - most)
 
 
-def predictable(moves: Array, said: Array, variance: float) -> Array:
+def predictable(moves: Array, predictions: Array, variance: float) -> Array:
     """λ of each draw from the draws before it: their covariance by the variance that is known."""
     if variance <= 1e-12:
         return np.zeros(len(moves))
-    before = np.concatenate([[0.0], np.cumsum(moves * said)])[: len(moves)]
+    before = np.concatenate([[0.0], np.cumsum(moves * predictions)])[: len(moves)]
     seen = np.arange(len(moves)) + SHRUNK
     tuning: Array = np.clip(before / (seen * variance), 0.0, 1.0)
     return tuning

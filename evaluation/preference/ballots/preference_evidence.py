@@ -74,10 +74,10 @@ def without_preference(stored: Evidence) -> Evidence:
 
 
 def with_preference(
-    measured: dict[str, MetricEvidence], found: MetricEvidence | None
+    measured: dict[str, MetricEvidence], evidence: MetricEvidence | None
 ) -> dict[str, MetricEvidence]:
     others = {name: value for name, value in measured.items() if name != PREFERENCE}
-    return others | ({PREFERENCE: found} if found else {})
+    return others | ({PREFERENCE: evidence} if evidence else {})
 
 
 def preference_of(
@@ -100,15 +100,15 @@ def preference_of(
     return evidence_of(estimate, values, words, clusters, policy.threshold(PREFERENCE), e)
 
 
-def smaller_e_value(items: JudgedItems, draws: Draws, found: PreferenceEstimate) -> float:
+def smaller_e_value(items: JudgedItems, draws: Draws, estimate: PreferenceEstimate) -> float:
     """The e-value that people prefer the challenger on these items, and on items to come."""
     here = e_value(items.judge, draws, items.chances)
-    to_come = any_time_e_value(found.estimate - 0.5, found.se, found.df)
+    to_come = any_time_e_value(estimate.estimate - 0.5, estimate.se, estimate.df)
     return min(here, to_come, float_info.max)
 
 
 def evidence_of(
-    found: PreferenceEstimate,
+    estimate: PreferenceEstimate,
     values: Array,
     words: Array,
     clusters: Sequence[str],
@@ -119,23 +119,27 @@ def evidence_of(
     what people said of those that they voted on.
     """
     counted = paired(values, clusters)
-    diff = found.estimate - 0.5
+    diff = estimate.estimate - 0.5
     return MetricEvidence(
-        n=found.items,
+        n=estimate.items,
         clusters=counted.clusters,
         unjudged=0,
         champion_mean=None,
         challenger_mean=None,
         diff=diff,
         sd=counted.sd,
-        se=found.se,
-        df=found.df,
+        se=estimate.se,
+        df=estimate.df,
         wins=int((words > 0.5).sum()),
         losses=int((words < 0.5).sum()),
         people=PeopleAndJudge(
-            votes=found.votes, tuning=found.tuning, saved=found.saved, sd=found.sd, e_value=e_value
+            votes=estimate.votes,
+            tuning=estimate.tuning,
+            saved=estimate.saved,
+            sd=estimate.sd,
+            e_value=e_value,
         ),
-        p=p_above(diff, found.se, found.df, threshold),
+        p=p_above(diff, estimate.se, estimate.df, threshold),
         bootstrap=counted.bootstrap,
     )
 
@@ -176,18 +180,18 @@ class VotesNeeded(Record):
 
 
 def votes_needed(
-    found: PreferenceEstimate, alpha: float = 0.05, *, any_time: bool = True
+    estimate: PreferenceEstimate, alpha: float = 0.05, *, any_time: bool = True
 ) -> VotesNeeded:
     """From an estimate so far, at a one-sided alpha; by normal approximations.
 
     `any_time`: by a test that may be looked at after every vote, else by one look at the end.
     """
     standing = VotesSoFar(
-        difference=found.estimate - 0.5,
-        se=found.se,
-        sd=found.sd,
-        votes=found.votes,
-        items=found.items,
+        difference=estimate.estimate - 0.5,
+        se=estimate.se,
+        sd=estimate.sd,
+        votes=estimate.votes,
+        items=estimate.items,
     )
     with_judge, alone = votes_to_settle(standing, alpha, any_time=any_time)
-    return VotesNeeded(votes=found.votes, with_judge=with_judge, alone=alone)
+    return VotesNeeded(votes=estimate.votes, with_judge=with_judge, alone=alone)

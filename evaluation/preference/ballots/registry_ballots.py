@@ -99,11 +99,11 @@ def with_least_error(measured: Measured, policy: Policy) -> Measured:
     }
 
 
-def at_least(found: MetricEvidence, se: float, threshold: float) -> MetricEvidence:
-    if found.se >= se:
-        return found
-    p = p_above(found.diff, se, found.df, threshold)
-    return found.model_copy(update={"se": se, "p": p})
+def at_least(evidence: MetricEvidence, se: float, threshold: float) -> MetricEvidence:
+    if evidence.se >= se:
+        return evidence
+    p = p_above(evidence.diff, se, evidence.df, threshold)
+    return evidence.model_copy(update={"se": se, "p": p})
 
 
 # --- votes decision -------------------------------------------------------------------------------
@@ -179,11 +179,13 @@ def evidence_with_votes(
     )
 
 
-def with_votes(stored: Evidence, found: Evidence) -> Evidence:
+def with_votes(stored: Evidence, evidence: Evidence) -> Evidence:
     """The evidence of an open look with the votes of today; nothing else is measured again."""
-    slices = {name: voted(then, found.slices.get(name, {})) for name, then in stored.slices.items()}
+    slices = {
+        name: voted(then, evidence.slices.get(name, {})) for name, then in stored.slices.items()
+    }
     return stored.model_copy(
-        update={"sealed": voted(stored.sealed, found.sealed), "slices": slices}
+        update={"sealed": voted(stored.sealed, evidence.sealed), "slices": slices}
     )
 
 
