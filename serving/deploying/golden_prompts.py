@@ -384,5 +384,6 @@ def low(agreement: float, asked: float) -> str:
     return (
         f"on average {agreement:.2f} of an answer, from its beginning, is as the version was "
         f"judged, and serving.golden.agreement asks for {asked:.2f}: compare the replica's base, "
-        "its quantisation, its chat template and the adapter's scale (lora_alpha) with the version's"
+        "its quantisation, its chat template and the adapter's scale (lora_alpha) with the "
+        "version's"
     )
