@@ -158,7 +158,7 @@ class KtoParams(ReferenceParams):
     batch_size: int = Field(default=4, ge=2)  # its KL term compares an answer with another's prompt
 
 
-class GrpoParams(AnsweringParams, ReferenceParams):
+class GrpoParams(ReferenceParams, AnsweringParams):
     """Group-relative policy optimisation: the adapter answers each training prompt several times,
     and learns from those of its answers that got more reward than the others: Shao et al. 2024,
     arXiv 2402.03300.

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from evaluation.decision.policy import Policy
-from evaluation.decision.suite_guards import weigh_suite
 from evaluation.generation.answers import Answer, Role, answers_of
 from evaluation.suites.consistency import Consistency
 from evaluation.suites.general_ability import GeneralAbility
@@ -50,6 +49,9 @@ def write_suite_tables(folder: Path, phrasings: Sequence[str] = ()) -> None:
 
 def read_suite_evidence(policy: Policy) -> dict[str, SuiteEvidence] | None:
     """What the suites but the general one say; None where none is on."""
+    # Imported here because it brings scipy, and `incumbent run` asks this module for names alone.
+    from evaluation.decision.suite_guards import weigh_suite
+
     evidence = {}
     for suite in (*SUITES, MEMORISATION):
         champion, base = (read_table(suite.name, role) for role in (Role.CHAMPION, Role.BASE))

@@ -145,8 +145,8 @@ def decoded(text: str) -> bytes:
 log = logging.getLogger(__name__)
 # Of one caller: a tenth of the requests that it may ask, for each may hold a long correction.
 FEEDBACK_A_MINUTE = 600
-# Requests that wait, for each that is answered: the last of them waits five times as long as one
-# takes, and more are answered 429, with Retry-After.
+# Requests that wait, for each of serving.running: where so many are answered at a time, the last of
+# them waits five times as long as one takes. More are answered 429, with Retry-After.
 WAITING = 4
 KEPT_FREE = 4  # one of so many places is for other callers than the one who has the most
 

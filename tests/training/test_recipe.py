@@ -11,7 +11,14 @@ from tests.conftest import BASE, NUMERICS
 from training.recipe import STEP, Recipe, StepRecord
 from training.steps.run_step import measuring, one_device, optimizer_steps, step_arguments
 from training.steps.sft_step import sft_step_data
-from training.training_settings import AdapterParams, DomainParams, KtoParams, SftParams
+from training.training_settings import (
+    AdapterParams,
+    DomainParams,
+    DpoParams,
+    GrpoParams,
+    KtoParams,
+    SftParams,
+)
 
 RECIPE = Recipe(base=BASE, numerics=NUMERICS, adapter=AdapterParams())
 
@@ -108,3 +115,8 @@ def test_patience_without_a_measurement_is_refused() -> None:
 def test_the_warm_up_is_a_share_of_all_steps() -> None:
     params, adapter = SftParams(batch_size=1, epochs=2), AdapterParams(warmup_share=0.1)
     assert step_arguments(params, adapter, "float32", 50)["warmup_steps"] == 10
+
+
+def test_what_stays_close_to_its_reference_learns_a_tenth_as_fast() -> None:
+    assert {step().learning_rate for step in (DpoParams, KtoParams, GrpoParams)} == {5e-5}
+    assert SftParams().learning_rate == 5e-4
