@@ -11,7 +11,7 @@ from incumbent.mirroring import mirror as mirror_module
 from incumbent.mirroring import tracker_process
 from incumbent.mirroring.mirror import Untold, mirror, untold_of
 from incumbent.mirroring.mirrored_version import MirroredVersion
-from incumbent.verbs import promote
+from incumbent.verbs import submit
 from project.errors import IncumbentError
 from project.records.adapters import Adapter
 from project.records.events import DecisionMade
@@ -44,11 +44,11 @@ def test_the_verbs_that_move_the_champion_tell_of_whom_it_was_too(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     told: list[tuple[int | None, ...]] = []
-    monkeypatch.setattr(promote, "mirror", lambda *numbers: told.append(numbers))
-    promote.promote_version(1, None, force=False)
-    promote.promote_version(2, "by hand", force=True)
-    promote.roll_back(None, "worse")
-    promote.reject_version(2, "no")
+    monkeypatch.setattr(submit, "mirror", lambda *numbers: told.append(numbers))
+    submit.promote_version(1, None, force=False)
+    submit.promote_version(2, "by hand", force=True)
+    submit.roll_back(None, "worse")
+    submit.reject_version(2, "no")
     assert told == [(1, None), (2, 1), (1, 2), (2,)]
 
 
@@ -61,7 +61,7 @@ def test_who_names_no_tracker_starts_nothing(capsys: pytest.CaptureFixture[str])
 
 def test_a_wrong_name_is_told_and_the_verb_stands(capsys: pytest.CaptureFixture[str]) -> None:
     report_to("mlflw")
-    promote.promote_version(1, None, force=False)
+    submit.promote_version(1, None, force=False)
     printed = capsys.readouterr()
     assert printed.out == "test v1 is the champion\n"
     assert printed.err.startswith("no tracker was told: params.yaml:2: training.report_to")
@@ -120,7 +120,7 @@ def test_a_tracker_that_hangs_holds_nobody_up(
     monkeypatch.setattr(mirror_module, "WAIT", 0.1)
     with socket.create_server(("127.0.0.1", 0)) as silent:  # takes a request, and says nothing
         monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{silent.getsockname()[1]}")
-        promote.promote_version(1, None, force=False)
+        submit.promote_version(1, None, force=False)
         printed = capsys.readouterr()
     assert printed.out == "test v1 is the champion\n"
     assert printed.err.endswith("mlflow.log will say how it ended\n")
