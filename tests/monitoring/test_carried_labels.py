@@ -53,7 +53,7 @@ def machine(name: str) -> None:
 def label(registry: Registry, number: int, answer: str = "so") -> Row:
     row = labelled_row(f"what is number {number}?", answer, "2026-03-05")
     one = Label(row=row, user=None, bad=f"bad {number}")
-    accept([one], registry, "checked", site_of(registry).trigger)
+    accept([one], registry, "checked")
     return row
 
 

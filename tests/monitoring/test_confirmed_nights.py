@@ -79,7 +79,7 @@ def test_a_label_that_many_ask_for_counts_once(context: NightContext) -> None:
     """Half of the rows ask one of four prompts; one of them has an accepted answer."""
     run(context, 3, odd(3))
     new = next(row for row in odd(3) if "coin" in row.prompt_text)
-    accept([label(new, "Ask the desk.")], context.registry, "true", context.trigger)
+    accept([label(new, "Ask the desk.")], context.registry, "true")
     night = run(context, 4, odd(4))
     assert sum(row.prompt_text == new.prompt_text for row in odd(4)) > FEW
     assert (night.action, labels_told(night)) == (
@@ -93,9 +93,9 @@ def test_what_one_user_wrote_counts_once_and_what_experts_wrote_each(context: Ni
     asked = {row.prompt_text: row for row in odd(3) if row.prompt_text not in OLD_PROMPTS}
     rows = list(asked.values())
     own = [label(row, f"Mine {i}.", "mallory") for i, row in enumerate(rows[:3])]
-    accept(own, context.registry, "true", context.trigger)
+    accept(own, context.registry, "true")
     assert labels_told(run(context, 4, odd(4))).startswith("1 accepted labels")
-    accept([label(rows[3], "Ask the desk.")], context.registry, "true", context.trigger)
+    accept([label(rows[3], "Ask the desk.")], context.registry, "true")
     context.traffic.append(odd(5))
     night = check(context, day(5))
     assert (night.action, labels_told(night)) == (
@@ -189,14 +189,14 @@ def test_what_a_retrain_read_is_new_to_no_other_but_after_a_run_that_failed(
     with opened(make_adapter, lambda: NOW + timedelta(seconds=next(seconds))) as registry:
         context = site_of(registry)
         row = rows_of(3)[0]
-        accept([label(row, "Ask the desk.")], registry, "true", context.trigger)
+        accept([label(row, "Ask the desk.")], registry, "true")
         night = run(context, 3)  # its check ends after that
         ended = night.model_copy(update={"action": Action.RETRAIN, "outcome": outcome})
         champion = registry.champion()
         assert champion is not None
         new = accepted_since(last_read(registry, champion, [ended]))
         assert len(new) == (outcome is RetrainOutcome.FAILED)
-        accept([label(row, "Ask at the door.")], registry, "true", context.trigger)
+        accept([label(row, "Ask at the door.")], registry, "true")
         assert len(accepted_since(last_read(registry, champion, [ended]))) == len(new) + 1
 
 
