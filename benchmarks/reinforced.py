@@ -32,7 +32,8 @@ from evaluation.generation.answering_model import AnsweringModel
 from evaluation.generation.retrieved_passages import asked_with
 from incumbent.drawn_answers import AnswerDraws
 from incumbent.grpo import rewards_of
-from project.model_pins import bare_base, embedded_base, pinned_folder
+from project.bare_base import bare_base
+from project.model_pins import embedded_base, pinned_folder
 from project.paths import EMBEDDER, METRICS, rows_of, step_of
 from project.records.adapters import ModelPin
 from project.records.data import Row, Split

@@ -10,14 +10,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from evaluation.evaluation_settings import Decoding, FewShot, GenerationParams
+from evaluation.generation.answering_engine import answering_numerics, server_kept
 from evaluation.generation.answers import SIDES, Respondent, Role, answers_of
 from evaluation.generation.contestants import (
     CONVERSATIONS,
-    answering_numerics,
     both_contestants,
     record_engine,
     recorded_numerics,
-    server_kept,
 )
 from evaluation.generation.conversations import conversation_pin
 from evaluation.generation.hosted import items_of, samples_of
@@ -25,8 +24,9 @@ from evaluation.generation.retrieved_passages import asked_with
 from evaluation.generation.systems import check_out_adapter, from_registry, respondent
 from evaluation.suites.every_suite import GENERAL, suites_on
 from evaluation.suites.memorisation import NAME, ROWS, asked_rows
+from project.bare_base import bare_base
 from project.files import staged_folder, write_bytes
-from project.model_pins import bare_base, folder_here
+from project.model_pins import folder_here
 from project.paths import (
     ADAPTER_FILES,
     ANSWERS,

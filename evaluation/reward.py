@@ -14,7 +14,7 @@ from evaluation.evaluation_settings import (
     PreferenceParams,
     RewardParams,
 )
-from evaluation.generation.contestants import answering_numerics
+from evaluation.generation.answering_engine import answering_numerics
 from evaluation.generation.retrieved_passages import asked_with
 from evaluation.generation.systems import respondent
 from evaluation.preference.ballots.ballot_files import read_ballots
@@ -29,10 +29,11 @@ from evaluation.preference.preference_pairs import (
     part,
 )
 from evaluation.preference.preference_sources import judge_of
+from project.bare_base import bare_base
 from project.canonical import digest_folder, digest_json
 from project.errors import InputError
 from project.files import staged_folder
-from project.model_pins import bare_base, pinned_folder
+from project.model_pins import pinned_folder
 from project.paths import CALIBRATION, EMBEDDER, NUMERICS, PAIR_SOURCE, REWARD, rows_of
 from project.records.adapters import Contestant, ModelPin, Numerics
 from project.records.data import Row, Split

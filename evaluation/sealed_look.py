@@ -22,13 +22,9 @@ from evaluation.evaluation_settings import (
     ScoringParams,
 )
 from evaluation.generate import answering_in
+from evaluation.generation.answering_engine import server_kept
 from evaluation.generation.answers import SIDES, Answer, KeptBytes, Role, by_sample
-from evaluation.generation.contestants import (
-    left_out,
-    recorded_conversations,
-    recorded_numerics,
-    server_kept,
-)
+from evaluation.generation.contestants import left_out, recorded_conversations, recorded_numerics
 from evaluation.generation.conversations import conversation_pin, refuse_unready
 from evaluation.generation.hosted import items_of, samples_of
 from evaluation.generation.retrieved_passages import asked_with

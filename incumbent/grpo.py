@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from evaluation.decision.policy import ONLY_PEOPLE
 from evaluation.evaluation_settings import ScoringParams
-from evaluation.generation.contestants import server_kept
+from evaluation.generation.answering_engine import server_kept
 from project.canonical import digest_json
 from project.errors import IncumbentError, InputError
 from project.model_pins import pinned_folder

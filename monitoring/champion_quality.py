@@ -11,8 +11,8 @@ from curation.eval_sets import Extension, accepted_ids, read_changes
 from curation.sifting import clean
 from curation.token_lengths import TokenLengths, fit
 from evaluation.evaluation_settings import Decoding, ScoringParams
+from evaluation.generation.answering_engine import answering_numerics, server_kept
 from evaluation.generation.answers import Answer, by_sample
-from evaluation.generation.contestants import answering_numerics, server_kept
 from evaluation.generation.hosted import REPEATED, answers_folder, fingerprints_of
 from evaluation.generation.retrieved_passages import asked_with
 from evaluation.generation.systems import respondent

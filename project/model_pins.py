@@ -13,11 +13,10 @@ from project.canonical import digest_bytes, digest_files
 from project.chat_template import TEMPLATE, read_template, with_template
 from project.errors import IncumbentError, InputError
 from project.files import home
-from project.paths import BASE
-from project.records.adapters import Contestant, ModelPin, Precision
+from project.records.adapters import ModelPin, Precision
 from project.records.record import LATER
-from project.settings import Settings, load
-from project.shown_passages import index_shown, usable_template
+from project.settings import Settings
+from project.shown_passages import usable_template
 
 # --- hub models -----------------------------------------------------------------------------------
 
@@ -168,23 +167,6 @@ def pin(choice: ModelChoice, kind: ModelKind) -> ModelPin:
 
 
 NO_WEIGHTS = "{} has no weights that could be loaded"
-
-
-def bare_base() -> Contestant:
-    """The project's base without an adapter: whom a challenger has to beat while there is no
-    champion. Under the project's system prompt, so that what an adapter wins is not the prompt's.
-    """
-    return as_asked(ModelPin.read(BASE), load(BaseChoice))
-
-
-def as_asked(base: ModelPin, choice: BaseChoice) -> Contestant:
-    """A base as the settings have it asked."""
-    return Contestant(
-        base=base,
-        system_prompt=choice.system_prompt,
-        evidence_template=choice.evidence_template,
-        index=index_shown(choice.evidence_template),
-    )
 
 
 def pinned_folder(pin: ModelPin, kind: ModelKind) -> Path:

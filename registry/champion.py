@@ -3,16 +3,9 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from project.bare_base import as_asked, bare_base
 from project.errors import IncumbentError, InputError
-from project.model_pins import (
-    BaseChoice,
-    absent,
-    as_asked,
-    bare_base,
-    folder_here,
-    pin,
-    weights_digest,
-)
+from project.model_pins import BaseChoice, absent, folder_here, pin, weights_digest
 from project.near_duplicates import WordPrints
 from project.paths import ADAPTER, CHAMPION, rows_of
 from project.records.adapters import Adapter, Contestant, ModelPin, Opponent, told_apart

@@ -14,10 +14,10 @@ from evaluation.generation.backends.chat_server import ChatServer, ask_together
 from evaluation.generation.contestants import recorded_numerics
 from evaluation.generation.retrieved_passages import asked_with
 from evaluation.generation.systems import from_registry
+from project.bare_base import bare_base
 from project.canonical import digest_json
 from project.errors import IncumbentError, InputError
 from project.files import home
-from project.model_pins import bare_base
 from project.paths import rows_of
 from project.progress import progress
 from project.records.adapters import AdapterVersion, Contestant

@@ -9,6 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from evaluation.evaluation_settings import Decoding, GenerationParams
+from evaluation.generation.answering_engine import (
+    ANSWER_SECONDS,
+    SECTION,
+    adapters_here,
+    backend_of,
+)
 from evaluation.generation.answers import Answer, TooLongError, reads_tools
 from evaluation.generation.backends.backend import (
     KEPT,
@@ -23,12 +29,6 @@ from evaluation.generation.backends.backend import (
     NoCompletionError,
     counts_of,
     reply_of,
-)
-from evaluation.generation.contestants import (
-    ANSWER_SECONDS,
-    SECTION,
-    adapters_here,
-    backend_of,
 )
 from project.canonical import digest_bytes, digest_folder
 from project.chat_template import under

@@ -7,16 +7,16 @@ from math import floor
 from typing import TypeVar
 
 from evaluation.evaluation_settings import Decoding, JudgedPairsParams, PreferenceParams
+from evaluation.generation.answering_engine import answering_numerics
 from evaluation.generation.answers import Respondent
-from evaluation.generation.contestants import answering_numerics
 from evaluation.generation.retrieved_passages import asked_with
 from evaluation.generation.systems import respondent
 from evaluation.preference.preference_pairs import AnswerPair, Judge
 from evaluation.preference.preference_sources import judge_of
+from project.bare_base import bare_base
 from project.canonical import digest_folder, digest_json
 from project.errors import InputError
 from project.item_prompts import bare
-from project.model_pins import bare_base
 from project.paths import CALIBRATION, REWARD, START
 from project.records.data import Message, Row, evidence_digest
 from project.records.preferences import Calibration, Preference, PreferencePair, RatedAnswer

@@ -9,14 +9,14 @@ from pydantic import ValidationError
 
 from curation.proposals import Proposal
 from evaluation.evaluation_settings import Decoding, JudgeParams, PreferenceParams, server_url
+from evaluation.generation.answering_engine import answering_numerics
 from evaluation.generation.answers import Respondent
-from evaluation.generation.contestants import answering_numerics
 from evaluation.generation.systems import from_registry
 from monitoring.trigger.labels import prediction
+from project.bare_base import bare_base
 from project.canonical import canonical_json
 from project.errors import InputError
 from project.files import write_bytes, write_lines
-from project.model_pins import bare_base
 from project.paths import BASE, rows_of
 from project.records.adapters import Contestant, ModelPin
 from project.records.data import Row, Split

@@ -21,8 +21,8 @@ from incumbent.searching.compare_on_dev import (
 )
 from incumbent.searching.pace import SftSettings, load_sft_settings
 from incumbent.searching.search_result import FEWEST
+from project.bare_base import bare_base
 from project.errors import IncumbentError
-from project.model_pins import bare_base
 from project.near_duplicates import WordPrints, near_duplicates_among
 from project.paths import NUMERICS, rows_of
 from project.records.adapters import AdapterVersion, Numerics

@@ -34,8 +34,9 @@ from incumbent.searching.pace import (
     load_sft_settings,
     pace,
 )
+from project.bare_base import as_asked
 from project.errors import IncumbentError, InputError
-from project.model_pins import BaseChoice, ModelChoice, as_asked, pin, pinned_folder
+from project.model_pins import BaseChoice, ModelChoice, pin, pinned_folder
 from project.paths import rows_of
 from project.records.adapters import Numerics
 from project.records.data import Row, Split

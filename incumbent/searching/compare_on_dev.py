@@ -20,10 +20,11 @@ from evaluation.generation.systems import respondent
 from evaluation.score import directions
 from evaluation.scoring.scorers import Scorer, load_scorers, score
 from incumbent.searching.pace import SftSettings
+from project.bare_base import bare_base
 from project.canonical import digest_bytes, digest_folder, digest_json
 from project.errors import IncumbentError, InputError
 from project.files import home, staged_folder
-from project.model_pins import bare_base, pinned_folder
+from project.model_pins import pinned_folder
 from project.paths import EMBEDDER, NUMERICS, rows_of, step_of
 from project.records.adapters import Contestant, ModelPin, Numerics
 from project.records.data import Row, Split

@@ -33,9 +33,10 @@ from incumbent.searching.compare_on_dev import (
     scorers_here,
 )
 from incumbent.searching.pace import Candidates, draw_rows, load_sft_settings
+from project.bare_base import bare_base
 from project.canonical import digest_json
 from project.files import home
-from project.model_pins import bare_base, pinned_folder
+from project.model_pins import pinned_folder
 from project.paths import EMBEDDER, NUMERICS
 from project.progress import progress
 from project.records.adapters import Contestant, ModelPin, Numerics

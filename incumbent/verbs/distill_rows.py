@@ -13,8 +13,8 @@ from curation.curation_settings import CollectParams, CurateParams
 from curation.data_sources import licence_option, note_teacher
 from curation.proposals import CUT, Proposal, answered, seeds, sifted
 from evaluation.evaluation_settings import Decoding, PreferenceParams, Prices
+from evaluation.generation.answering_engine import answering_numerics
 from evaluation.generation.answers import Answer, Respondent
-from evaluation.generation.contestants import answering_numerics
 from evaluation.generation.systems import from_registry
 from evaluation.preference.preference_pairs import AnswerPair, Judge
 from evaluation.preference.preference_sources import judge_of

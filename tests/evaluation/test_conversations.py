@@ -15,6 +15,7 @@ from evaluation import compare, score
 from evaluation.evaluation_settings import Decoding, GenerationParams, ScoringParams
 from evaluation.generate import answering_in
 from evaluation.generation import users_and_tools
+from evaluation.generation.answering_engine import answering_numerics
 from evaluation.generation.answers import (
     IN_FILES,
     Answer,
@@ -25,7 +26,7 @@ from evaluation.generation.answers import (
     cache_path,
     system_of,
 )
-from evaluation.generation.contestants import CONVERSATIONS, answering_numerics, recorded_numerics
+from evaluation.generation.contestants import CONVERSATIONS, recorded_numerics
 from evaluation.generation.conversations import (
     ConversingModel,
     conversation_pin,

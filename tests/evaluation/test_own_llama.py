@@ -14,6 +14,7 @@ import yaml
 from gguf import GGUFReader
 
 from evaluation.evaluation_settings import Decoding, GenerationParams
+from evaluation.generation.answering_engine import answering_numerics
 from evaluation.generation.answers import Answer
 from evaluation.generation.backends import own_llama
 from evaluation.generation.backends.backend import BackendError, Endpoint, Names
@@ -25,7 +26,6 @@ from evaluation.generation.backends.own_llama import (
     running,
     version_of,
 )
-from evaluation.generation.contestants import answering_numerics
 from evaluation.generation.systems import respondent
 from project import paths
 from project.canonical import digest_folder

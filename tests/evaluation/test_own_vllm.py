@@ -12,8 +12,8 @@ import yaml
 from pydantic import ValidationError
 
 from evaluation.evaluation_settings import GenerationParams
+from evaluation.generation.answering_engine import answering_numerics
 from evaluation.generation.backends.own_vllm import StartedServer, last_lines, own_engine
-from evaluation.generation.contestants import answering_numerics
 from project.errors import InputError
 from project.paths import NUMERICS
 from project.records.adapters import Engine, Numerics

@@ -12,10 +12,11 @@ import yaml
 from evaluation import generate
 from evaluation.evaluation_settings import Decoding, GenerationParams
 from evaluation.generation import contestants
+from evaluation.generation.answering_engine import answering_numerics
 from evaluation.generation.answers import SIDES, Answer, Respondent, Role, answers_of
 from evaluation.generation.backends.backend import BackendError
 from evaluation.generation.backends.openai_server import OpenAIServer
-from evaluation.generation.contestants import answering_numerics, record_engine, recorded_numerics
+from evaluation.generation.contestants import record_engine, recorded_numerics
 from evaluation.generation.served_contestant import ServerModel
 from evaluation.generation.systems import respondent
 from project.canonical import digest_folder

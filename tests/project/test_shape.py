@@ -5,7 +5,7 @@ from pathlib import Path
 from tests.conftest import ROOT
 from tests.project.test_import_graph import modules
 
-MOST_FILES, MOST_FOLDERS = 587, 70
+MOST_FILES, MOST_FOLDERS = 589, 70
 LONGEST = 400  # lines
 STILL_LONGER = {
     "project/records/events.py",

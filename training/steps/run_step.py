@@ -15,12 +15,13 @@ import torch
 from peft import PeftModel
 from transformers import AutoTokenizer, PreTrainedTokenizerBase, PrinterCallback, Trainer
 
+from project.bare_base import bare_base
 from project.canonical import canonical_json, digest_bytes, digest_folder
 from project.chat_template import PROMPT_FIELD, SYSTEM_PROMPT, refuse_unheard
 from project.errors import IncumbentError
 from project.files import staged_folder, write_bytes
 from project.libraries import mix_precision
-from project.model_pins import bare_base, pinned_folder
+from project.model_pins import pinned_folder
 from project.paths import step_of
 from project.records.adapters import Contestant, Engine, Numerics, Precision
 from project.records.record import Digest, Record

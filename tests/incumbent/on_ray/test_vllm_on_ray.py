@@ -12,8 +12,8 @@ import pytest
 import yaml
 
 from evaluation.evaluation_settings import Decoding
+from evaluation.generation.answering_engine import answering_numerics
 from evaluation.generation.answers import Model
-from evaluation.generation.contestants import answering_numerics
 from evaluation.generation.systems import respondent
 from project import paths
 from project.canonical import digest_folder

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from evaluation.evaluation_settings import Decoding
-from evaluation.generation.contestants import answering_numerics
+from evaluation.generation.answering_engine import answering_numerics
 from evaluation.generation.systems import respondent
 from project.canonical import digest_folder
 from project.paths import NUMERICS

@@ -8,9 +8,9 @@ import pytest
 import yaml
 
 from evaluation.evaluation_settings import Decoding
+from evaluation.generation.answering_engine import answering_numerics, server_kept
 from evaluation.generation.answers import Respondent
 from evaluation.generation.backends.own_vllm import OwnVllm
-from evaluation.generation.contestants import answering_numerics, server_kept
 from evaluation.generation.systems import respondent
 from incumbent import grpo
 from incumbent.drawn_answers import AnswerDraws, draws_by_settings

@@ -9,10 +9,10 @@ import pytest
 import yaml
 
 from evaluation.evaluation_settings import Decoding
+from evaluation.generation.answering_engine import answering_numerics
 from evaluation.generation.answers import Answer
 from evaluation.generation.backends.adapter_servers import VllmReplica
 from evaluation.generation.backends.backend import UNREACHABLE, BackendError, Body, Endpoint
-from evaluation.generation.contestants import answering_numerics
 from evaluation.generation.served_contestant import PLAIN_ENGINE, ServerModel
 from evaluation.generation.systems import respondent
 from project import paths
