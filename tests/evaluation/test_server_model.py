@@ -11,7 +11,7 @@ import yaml
 
 from evaluation import generate
 from evaluation.evaluation_settings import Decoding, GenerationParams
-from evaluation.generation import contestants
+from evaluation.generation import answering_engine
 from evaluation.generation.answering_engine import answering_numerics
 from evaluation.generation.answers import SIDES, Answer, Respondent, Role, answers_of
 from evaluation.generation.backends.backend import BackendError
@@ -372,7 +372,7 @@ def test_a_server_that_is_away_is_named_with_the_field(engine: EngineServer) -> 
 
 
 def test_a_server_that_does_not_answer_in_time_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(contestants, "ANSWER_SECONDS", 0.05)
+    monkeypatch.setattr(answering_engine, "ANSWER_SECONDS", 0.05)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/v1"
         settings(EngineServer(url))
