@@ -179,7 +179,7 @@ def test_500_corrections_of_one_user_wait_until_a_person_accepts_them(
     for task in theirs:
         task["annotations"] = [{"result": task["predictions"][0]["result"]}]
     Path("export.json").write_text(json.dumps(queue))
-    accept(read_labels(Path("export.json")), context.registry, "true", context.trigger)
+    accept(read_labels(Path("export.json")), context.registry, "true")
     after = curate([*base, *Row.read_lines(LABELLED)], read_changes(), params).parts
     for part in Split:
         new = [row for row in after[part] if row.source == LABELLED.name]
@@ -200,7 +200,7 @@ def test_a_retrain_starts_once_a_person_accepted_what_many_users_wrote(
     for task in queue:
         task["annotations"] = [{"result": [{"value": {"text": ["what is right"]}}]}]
     Path("export.json").write_text(json.dumps(queue))
-    accept(read_labels(Path("export.json")), context.registry, "true", trigger)
+    accept(read_labels(Path("export.json")), context.registry, "true")
     context.traffic.append(of_users(day_of(6, new_share=0.4)))
     night = check(context, START + timedelta(days=6))
     assert (night.verdict, night.action) == (DRIFT, Action.RETRAIN), night.reasons
