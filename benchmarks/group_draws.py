@@ -31,7 +31,7 @@ def main() -> None:
     given = arguments(__doc__, project="", steps=6, prompts=2, group=8)
     os.chdir(given.project)
     rows = Row.read_lines(rows_of(Split.TRAIN))[: given.steps * given.prompts]
-    ground = after_sft()
+    ground = after_sft(seed=0)
     params = GrpoParams(
         epochs=1,
         batch_size=given.group,
