@@ -1,5 +1,6 @@
 """The books of training: what a step took, how that is added up, what it may cost."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -118,8 +119,15 @@ def running(clock: Clock, **limits: Any) -> Any:
     return RunningBook("sft", RECIPE, LimitsParams(**limits), clock=clock)
 
 
-def test_what_interrupted_processes_took_is_added_up_at_its_price() -> None:
+def test_what_interrupted_processes_took_is_added_up_at_its_price(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from training.kept import running_book
+
     clock = Clock()
+    busy = partial(EnergyMeter, powercap=tmp_path / "none", processor_clock=clock)
+    monkeypatch.setattr(running_book, "EnergyMeter", busy)  # one core, all the time
+    monkeypatch.setattr(running_book, "gpu_here", lambda: None)
     first = running(clock, price=6)
     first.goes_on_from(None)
     clock.now = 600
@@ -129,7 +137,7 @@ def test_what_interrupted_processes_took_is_added_up_at_its_price() -> None:
     clock.now = 900
     book = second.enter(optimizer_steps=100, tokens=5000, finished=True)
     assert (book.processes, book.resumed, book.lost_steps) == (2, 1, 10)
-    assert (book.seconds, book.money) == (900, 1.5)
+    assert (book.seconds, book.money, book.watt_hours) == (900, 1.5, 900 * 3.5 / 3600)
     assert read_book(RECIPE.digest) == book
 
 
