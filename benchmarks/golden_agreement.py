@@ -20,9 +20,8 @@ from project.model_pins import ModelChoice, locate
 from project.paths import ADAPTER_FILES, rows_of
 from project.records.adapters import Precision
 from project.records.data import Row, Split
-from serving.deploying.golden_prompts import agreement
+from serving.deploying.golden_prompts import AGREEMENT, agreement
 
-LEAST = 0.5
 DRAWS = 4000
 SCALES = (0.5, 2.0, 2**0.5)
 DECODING = Decoding(max_new_tokens=32)
@@ -69,7 +68,7 @@ def chance(shares: Sequence[float], items: int) -> float:
     """Of draws with replacement, the share whose mean is enough."""
     random = Random(0)
     means = (fmean(random.choices(shares, k=items)) for _ in range(DRAWS))
-    return sum(mean >= LEAST for mean in means) / DRAWS
+    return sum(mean >= AGREEMENT for mean in means) / DRAWS
 
 
 if __name__ == "__main__":

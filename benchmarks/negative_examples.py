@@ -164,7 +164,7 @@ def preferences(rows: Sequence[Row], answers: Sequence[str], case: Case) -> tupl
         if shows(case, text)
     ]
     lost = Counter[str]()
-    found = learnable(bad, GoodAnswers(rows, bad, ()), lost)
+    found = learnable(bad, GoodAnswers(rows, bad), lost)
     print(f"{len(bad)} negative examples, {len(found)} learnt from, left out: {dict(lost)}")
     return tuple(found)
 

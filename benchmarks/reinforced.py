@@ -33,6 +33,7 @@ from evaluation.generation.retrieved_passages import asked_with
 from incumbent.drawn_answers import AnswerDraws
 from incumbent.grpo import rewards_of
 from project.bare_base import bare_base
+from project.canonical import digest_json
 from project.model_pins import embedded_base, pinned_folder
 from project.paths import EMBEDDER, METRICS, rows_of, step_of
 from project.records.adapters import ModelPin
@@ -43,6 +44,7 @@ from registry.registry_settings import RegistryParams
 from training.kept.books import read_book
 from training.precision import measure_machine, numerics
 from training.recipe import Recipe, StepRecord
+from training.steps import grpo_step
 from training.steps.earlier import Earlier
 from training.steps.grpo_step import DrawnAnswer, Reward, grpo_step_data
 from training.steps.run_step import StepContext, learn, prepare
@@ -52,7 +54,6 @@ KEPT = Path(__file__).with_suffix(".jsonl").resolve()
 AFTER_SFT = Path("outputs/steps/sft/adapter")
 ANSWERS_A_STEP = 16
 ALWAYS = "rougeL"  # measured on dev beside what is rewarded
-NO_DIGEST = "0" * 64  # of scorers: nothing is registered here
 
 
 def main() -> None:
@@ -61,6 +62,7 @@ def main() -> None:
         __doc__, project="", rewards="rougeL", steps=20, dev=60, decide=False, **tried
     )
     os.chdir(given.project)
+    grpo_step.TEMPERATURE = given.temperature
     if given.decide:
         with KEPT.open("a") as stream:
             stream.write(json.dumps(decided()) + "\n")
@@ -76,7 +78,6 @@ def main() -> None:
         learning_rate=given.rate,
         beta=given.beta,
         group=given.group,
-        temperature=given.temperature,
         max_new_tokens=decoding.max_new_tokens,
         rewards=dict.fromkeys(given.rewards.split(","), 1.0),
     )
@@ -87,7 +88,8 @@ def main() -> None:
     began = process_time()
     with tempfile.TemporaryDirectory() as draft:
         adapter = Path(draft, "reinforced")
-        run = prepare(grpo_step_data(rows, rewards, NO_DIGEST, AnswerDraws(), params), ground)
+        drawn = digest_json([given.temperature])  # no setting, so that only this tells runs apart
+        run = prepare(grpo_step_data(rows, rewards, drawn, AnswerDraws(), params), ground)
         record = learn(run, adapter)
         minutes = (process_time() - began) / 60
         logs = [log for log in run.trainer.state.log_history if "reward" in log]

@@ -16,7 +16,7 @@ from curation.kinship import kin_texts
 from curation.sources.row_formats import read_row
 from project.errors import InputError
 from project.near_duplicates import SIMILARITY, near_duplicates, same, word_fingerprint
-from project.records.data import Row, Split, counted
+from project.records.data import ACCEPTED, Row, Split, counted
 from project.records.record import read_input
 
 # --- accepted rows --------------------------------------------------------------------------------
@@ -153,7 +153,7 @@ def extended(
     that were accepted before it was frozen.
     """
     if part is not Split.TRAIN:
-        old = sum(row.source in params.accepted for row in base)
+        old = sum(row.source == ACCEPTED for row in base)
         return [*base, *accepted[: max(0, most(len(base) - old, params) - old)]]
     rows: list[Row] = []
     for count, row in enumerate(base, start=1):
@@ -176,9 +176,9 @@ UNACCEPTED = "that a model wrote and nobody accepted"
 SYNTHETIC_WAITS = "that wait: synthetic_share allows no more that a model wrote"
 
 
-def unaccepted(rows: Iterable[Row], accepted: Collection[str]) -> dict[str, str]:
-    """The rows that a model wrote and that are in no source of accepted rows, by their id."""
-    return {r.id: UNACCEPTED for r in rows if r.synthetic and r.source not in accepted}
+def unaccepted(rows: Iterable[Row]) -> dict[str, str]:
+    """The rows that a model wrote and that are not in the source of accepted rows, by their id."""
+    return {r.id: UNACCEPTED for r in rows if r.synthetic and r.source != ACCEPTED}
 
 
 def people_first(rows: Iterable[Row]) -> list[Row]:
@@ -225,7 +225,7 @@ def refuse_missing(names: Sequence[str], known: dict[str, Row], by: Extension, l
     if gone := [name for name in names if name not in known]:
         raise InputError(
             f"row {gone[0]} was accepted and is not in {by.source} any more: put it back, and name "
-            "the file in curation.collect.sources and curation.curate.accepted of params.yaml",
+            "the file in curation.collect.sources of params.yaml",
             file=EVAL_SETS,
             line=line,
             field="rows",

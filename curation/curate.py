@@ -85,7 +85,7 @@ from project.paths import (
     TOKENS,
 )
 from project.records.adapters import ModelPin
-from project.records.data import Origin, Row, SeenItem, SeenItems, Split, TextChange
+from project.records.data import ACCEPTED, Origin, Row, SeenItem, SeenItems, Split, TextChange
 from project.records.record import write_records
 from project.settings import PARAMS, load
 from project.untrusted_input import one_line
@@ -174,7 +174,7 @@ def read_inputs(params: CurateParams) -> Inputs:
         unfit |= faulty(raw)
     if params.personal_data == "drop":
         unfit |= dict.fromkeys(with_personal_data(raw, read_waivers().ours), PERSONAL)
-    unfit |= refused_alone(accepted_of(fitted.rows, params, unfit), lengths, limit)
+    unfit |= refused_alone(accepted_of(fitted.rows, unfit), lengths, limit)
     changes = tuple(change for _, row_changes in mended_rows for change in row_changes)
     selection = Selection.load(params.selection) if params.selection else None
     excused = excused_leaks(raw, read_waivers())
@@ -215,11 +215,11 @@ def curate(
     """
     cleaned = list(map(clean, raw))
     rows = by_documents(cleaned, params)
-    unfit = unaccepted(rows, params.accepted) | dict(unfit)
+    unfit = unaccepted(rows) | dict(unfit)
     frozen = frozen_items(changes)
     held = {name for items in frozen.values() for name in ids_among(rows, items)}
-    base = [row for row in rows if row.source not in params.accepted or row.id in held]
-    accepted = [row for row in rows if row.source in params.accepted and row.id not in held]
+    base = [row for row in rows if row.source != ACCEPTED or row.id in held]
+    accepted = accepted_of(rows, held)
     batches = acceptances(accepted, changes, elsewhere={row.id for row in base})
     stands, kin, left_out = around_frozen(base, accepted, frozen, params, unfit)
     # Rows may have been trained on for a part that was looked at, now or before.

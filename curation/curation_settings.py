@@ -1,7 +1,6 @@
 """Settings of the curation stages."""
 
 from collections.abc import Callable
-from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -16,6 +15,7 @@ from pydantic import (
 
 from project.canonical import digest_json
 from project.licences import spdx
+from project.records.data import ACCEPTED
 from project.settings import Settings
 
 
@@ -242,10 +242,8 @@ class CurateParams(Settings):
     # Sources (file names) whose rows are dev's and sealed's alone: what lots deal to training is
     # left out.
     eval_only: tuple[str, ...] = ()
-    # Sources (file names) whose rows count once somebody accepted them: datasets/eval_sets.jsonl
-    # says which. They go beside the other rows, which are curated as if these were not there.
-    accepted: tuple[str, ...] = ("labelled.jsonl",)
-    # At most this share of training, of dev and of sealed are accepted rows; the rest waits.
+    # At most this share of training, of dev and of sealed are accepted rows; the rest waits. They
+    # go beside the other rows, which are curated as if these were not there.
     accepted_share: float = Field(default=0.5, ge=0, lt=1)
     # Of training, at most this share is rows that a model wrote, accepted ones; the rest waits.
     synthetic_share: float = Field(default=0.2, ge=0, lt=1)
@@ -255,10 +253,10 @@ class CurateParams(Settings):
 
     @model_validator(mode="after")
     def a_source_is_of_one_kind(self) -> Self:
-        kinds = {name: getattr(self, name) for name in ("accepted", "train_only", "eval_only")}
-        for (kind, names), (other, others) in combinations(kinds.items(), 2):
-            if both := set(names) & set(others):
-                raise ValueError(f"{min(both)} is in {kind} and in {other}: choose one")
+        if both := set(self.train_only) & set(self.eval_only):
+            raise ValueError(f"{min(both)} is in train_only and in eval_only: choose one")
+        if ACCEPTED in (*self.train_only, *self.eval_only):
+            raise ValueError(f"{ACCEPTED} has what somebody accepted, for all parts: leave it out")
         return self
 
 

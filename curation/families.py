@@ -8,7 +8,7 @@ from curation.account import NEAR_FROZEN
 from curation.curation_settings import CurateParams, lot
 from curation.document_split import dealt_families, is_dealt_by_group
 from curation.kinship import FAMILY_SHARE, LARGEST_FAMILY
-from project.records.data import Row, Split
+from project.records.data import ACCEPTED, Row, Split
 
 # --- lots -----------------------------------------------------------------------------------------
 
@@ -84,7 +84,7 @@ def split(
     held = list(items)
     parts = {part: [row for row, held_in in held if held_in is part] for part in Split}
     least = {part: len(frozen) for part, frozen in parts.items()}
-    extra = {p: sum(row.source in params.accepted for row in frozen) for p, frozen in parts.items()}
+    extra = {p: sum(row.source == ACCEPTED for row in frozen) for p, frozen in parts.items()}
     for row in rows:
         part = side(lots[row.group], params)
         if part not in closed:
@@ -188,7 +188,7 @@ def accepted_families(
     They were placed beside each other without the words that many of them share, such as a system
     prompt, and stay as they were placed: no family of theirs is of two parts.
     """
-    theirs = [(row, part) for row, part in items if row.source in params.accepted]
+    theirs = [(row, part) for row, part in items if row.source == ACCEPTED]
     among = [*(row for row, _ in theirs), *accepted]
     grouped: dict[str, Row] = {}
     for part in Split:

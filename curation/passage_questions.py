@@ -32,8 +32,7 @@ from project.personal_data import Contacts
 from project.personal_data import find_personal_data as personal_data
 from project.progress import progress
 from project.records.data import EvidencePassage, Message, Row
-from project.unicode_words import words
-from retrieval.retriever import stem_of
+from project.unicode_words import stem_of, words
 
 TEMPLATES = "templates"  # who wrote a row that no model did
 # Why a question is left out; each reads well behind a number.

@@ -37,7 +37,7 @@ from curation.text_forms import capitals_tell_names, repeat_key, templates
 from curation.token_lengths import TokenLengths
 from project.near_duplicates import MIN_WORDS, SHARED_LEAST
 from project.personal_data import Contacts, find_personal_data
-from project.records.data import Row, Split
+from project.records.data import ACCEPTED, Row, Split
 from project.shown_passages import every_text
 from project.unicode_words import folded, words
 
@@ -211,8 +211,8 @@ def settle(rows: Sequence[Row], policy: Conflicts) -> list[Row]:
 # Accepted rows that the gate would refuse are left out, so that it stays open for all others.
 
 
-def accepted_of(rows: Iterable[Row], params: CurateParams, but: Collection[str] = ()) -> list[Row]:
-    return [row for row in rows if row.source in params.accepted and row.id not in but]
+def accepted_of(rows: Iterable[Row], but: Collection[str] = ()) -> list[Row]:
+    return [row for row in rows if row.source == ACCEPTED and row.id not in but]
 
 
 def refused_alone(rows: Sequence[Row], lengths: TokenLengths, limit: int) -> dict[str, str]:
@@ -231,7 +231,7 @@ def refused_beside(
     `fixed` stay.
     """
     every = [row for rows in parts.values() for row in rows]
-    accepted = {row.id for row in accepted_of(every, params, fixed)}
+    accepted = {row.id for row in accepted_of(every, fixed)}
     gate = row_gate() if accepted else None
     if gate is None:
         return {}

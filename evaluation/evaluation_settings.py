@@ -23,15 +23,19 @@ from project.records.record import LATER, later
 from project.settings import Settings
 
 
-class Decoding(Settings):
+class BatchParams(Settings):
+    """Of a model that answers in this process."""
+
+    batch_size: PositiveInt = 16  # answers that the embedded engine makes side by side
+
+
+class Decoding(BatchParams):
     """How both sides answer: greedily, or by several answers an item that are drawn."""
 
     max_new_tokens: PositiveInt = 48  # of an answer, which is cut there
-    batch_size: PositiveInt = 16  # prompts that are answered side by side
     # 0: the likeliest token, always. Above it, tokens are drawn from softmax(logits / temperature).
     temperature: NonNegativeFloat = later(0.0)
     samples: PositiveInt = later(1)  # answers an item; their mean is what the item counts by
-    seed: NonNegativeInt = later(0)  # of the draws, which are the same for both sides
     # Whether a row's answer can be nothing but words, or calls of its tools with arguments by their
     # schemas. A call that is cut at `max_new_tokens` fails still.
     constrained: bool = later(False)
@@ -159,17 +163,23 @@ class KeyedParams(Settings):
     key_variable: str | None = Field(default=None, pattern=r"^[A-Za-z_]\w*$")
 
 
-class ServedModelParams(KeyedParams):
+class ServerParams(KeyedParams):
+    """Of one server."""
+
+    url: ServerUrl | None = None  # up to and with /v1, such as http://127.0.0.1:8000/v1
+
+
+class ServedModelParams(ServerParams):
     """A language model behind any OpenAI-compatible server."""
 
-    url: ServerUrl  # up to and with /v1
+    url: ServerUrl
     model: str = Field(min_length=1)  # its name there
 
 
-class UserModelParams(ServedModelParams):
-    """A language model that plays the users whom scenarios describe, behind any OpenAI-compatible
-    server.
-    """
+class AskedParams(Settings):
+    """Of a server that is asked much at a time."""
+
+    concurrency: PositiveInt = 4  # requests at a time
 
 
 class ConversationParams(Settings):
@@ -180,7 +190,7 @@ class ConversationParams(Settings):
     # no file and has five seconds; where the machine cannot see to that, it is not run.
     tools: Path | None = None
     turns: PositiveInt = 8  # of the assistant, after which a conversation is cut
-    user: UserModelParams | None = None  # null: the users of all scenarios have a script
+    user: ServedModelParams | None = None  # plays users who are described; null: all have a script
 
     @field_validator("tools")
     @classmethod
@@ -190,14 +200,13 @@ class ConversationParams(Settings):
         return tools
 
 
-class GenerationParams(KeyedParams):
+class GenerationParams(ServerParams, AskedParams):
     """Which engine answers eval items: the one that will serve them is the one to be judged by."""
 
     # "embedded": transformers and PEFT in this process; "vllm" and "sglang": a server that loads
     # adapters; "openai": any server of OpenAI's API, whose models stand for contestants;
     # "llama.cpp": its server, which is started for each contestant, on this machine's processor.
     backend: Literal["embedded", "vllm", "sglang", "openai", "llama.cpp"] = "embedded"
-    url: ServerUrl | None = None  # http://127.0.0.1:8000/v1
     # Of "vllm" without an url: a Python that has vLLM. Each process that answers starts one of its
     # own by it, for as long as it works: this one, or each worker of a Ray cluster.
     vllm_python: Path | None = None
@@ -208,7 +217,7 @@ class GenerationParams(KeyedParams):
     # The folder of adapters as the server sees it, where that is not as this machine does: it is
     # `.incumbent/adapters` here.
     adapters: Path | None = None
-    concurrency: PositiveInt = 16  # requests at a time
+    concurrency: PositiveInt = 16
     # Training rows, and as many rows of dev, that suite memorisation asks in this process; 0: none.
     memorisation: NonNegativeInt = later(0)
     conversations: ConversationParams = later(ConversationParams())
@@ -248,11 +257,10 @@ class GenerationParams(KeyedParams):
         return self
 
 
-class JudgeParams(ServedModelParams):
+class JudgeParams(ServedModelParams, AskedParams):
     """A language model as a judge, behind any OpenAI-compatible server."""
 
     timeout_s: PositiveFloat = 60  # for a whole answer
-    concurrency: PositiveInt = 4  # questions asked at a time
     temperature: NonNegativeFloat | None = 0  # null: not sent, for a model that refuses it
     max_tokens: PositiveInt | None = 512  # of an answer; null: not sent
     # Whether it gives its reasons before a verdict. False: the verdict alone, which is cheaper, and
@@ -387,9 +395,6 @@ class JudgedPairsParams(Settings):
 
 
 class PreferenceDataParams(Settings):
-    """What DPO and KTO learn from, beside what people said in ballots and files."""
+    """What DPO and KTO learn from, beside what people said in ballots, files and corrections."""
 
-    # Sources whose rows are corrections: where an answer to their prompt is known to be bad, theirs
-    # is the good one, whatever a pair says.
-    corrections: tuple[str, ...] = ("labelled.jsonl",)
     judge: JudgedPairsParams = JudgedPairsParams()

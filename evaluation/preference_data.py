@@ -22,7 +22,6 @@ from evaluation.preference.judged_pairs import (
 )
 from evaluation.preference.preference_pairs import preference_files
 from evaluation.suites.every_suite import GENERAL, SUITES
-from project.errors import InputError
 from project.item_prompts import asking_an_item, bare, lone_question, prompt_digest
 from project.paths import PREFERENCE_COUNTS, PREFERENCE_DATA, rows_of
 from project.records.ballots import Ballot, VotingPair
@@ -36,16 +35,13 @@ from project.records.preferences import (
     read_preferences,
 )
 from project.records.record import Digest, Record, read_input, read_object, write_records
-from project.settings import PARAMS, load, meant
+from project.settings import load
 from project.tool_rendering import has_tools
-
-SOURCES = Path("datasets/sources")
 
 
 def main() -> None:
     params, lost = load(PreferenceDataParams), Counter[str]()
     rows, items = Row.read_lines(rows_of(Split.TRAIN)), items_here()
-    refuse_unknown_sources(params.corrections, rows)
     # What people say in files and sources, each once; then all that is marked as a judge's.
     every = [preference for path in preference_files() for preference in read_preferences(path)]
     theirs = {preference.id: preference for preference in every if not by_judge(preference)}
@@ -54,7 +50,7 @@ def main() -> None:
     usable = taught(given, items, lost)
     people = [preference for preference in usable if not by_judge(preference)]
     agreed = undisputed(people, lost)
-    learnt = learnable(agreed, GoodAnswers(rows, agreed, params.corrections), lost)
+    learnt = learnable(agreed, GoodAnswers(rows, agreed), lost)
     asked = pairs_by_judge(rows_without_preferences(rows, people), params.judge, lost)
     judged = learnable_of_judge([*filter(by_judge, usable), *asked], people, lost)
     pairs = sum(isinstance(preference, PreferencePair) for preference in learnt)
@@ -64,20 +60,6 @@ def main() -> None:
     counts.write(PREFERENCE_COUNTS)
     for line in counts.lines():
         print(line)
-
-
-def refuse_unknown_sources(named: Iterable[str], rows: Iterable[Row]) -> None:
-    """Raise InputError for a source of corrections that is neither a file nor in any row."""
-    there = {path.name for path in SOURCES.rglob("*")} | {row.source for row in rows}
-    usual = PreferenceDataParams().corrections  # there once somebody accepts the first label
-    for name in named:
-        if name not in there and name not in usual:
-            known = sorted(source for source in there if source.endswith(".jsonl")) or list(usual)
-            raise InputError(
-                f"there is no source {name} in {SOURCES}{meant(name, known)}",
-                file=PARAMS,
-                field="evaluation.preference_data.corrections",
-            )
 
 
 def under_row_prompts(given: Sequence[Preference], rows: Sequence[Row]) -> list[Preference]:

@@ -94,7 +94,6 @@ class DriftParams(Settings):
     # Read by the champion each night: 50 or more, for fewer say nothing; 0: none.
     perplexity_rows: int = Field(default=200, ge=0)
     ask_again: bool = True  # whether a hosted champion is asked some dev questions each night
-    quality_rows: int = Field(default=40, ge=0)  # fresh labels that the champion answers a night
 
     @field_validator("perplexity_rows")
     @classmethod

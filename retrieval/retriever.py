@@ -5,7 +5,7 @@ by reciprocal ranks (Cormack, Clarke and Buettcher 2009): a passage that both fi
 """
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from functools import cache, cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Self
 
@@ -21,19 +21,17 @@ from project.records.adapters import Contestant, ModelPin
 from project.records.data import EvidencePassage, Message, counted
 from project.records.record import Digest, Record, short, write_records
 from project.shown_passages import asked_on
-from project.unicode_words import words
+from project.unicode_words import stems
 from retrieval.embedder import Embedder, Embeddings
 
 if TYPE_CHECKING:
     from bm25s import BM25
-    from nltk.stem.porter import PorterStemmer
     from tokenizers import Tokenizer
 
 # Counted on where another rule below finds other passages: then an index is another one.
 RULE = 1
 FUSED = 60  # k of Cormack et al.: what a first place is worth beside a second one
 DEEP = 100  # places of each list that count
-SHORT = 3  # letters of a word that has no ending to take off
 PASSAGES, WORDS, VECTORS = "passages.jsonl", "words", "vectors.npy"
 STORED = np.dtype("<f2")
 
@@ -127,27 +125,6 @@ def word_weights(passages: Sequence[EvidencePassage]) -> "BM25 | None":
     ids = [[places[stem] for stem in text] for text in texts]
     weights.index((ids, places), create_empty_token=False, show_progress=False)
     return weights
-
-
-def stems(text: str) -> list[str]:
-    """The words of a text in any script, those of ASCII without their English endings."""
-    return [stem_of(word) for word in words(text)]
-
-
-@cache
-def stemmer() -> "PorterStemmer":
-    # Imported here: it takes half a second, and who has no passages does without it.
-    from nltk.stem.porter import PorterStemmer
-
-    return PorterStemmer()
-
-
-@lru_cache(1 << 16)
-def stem_of(word: str) -> str:
-    if len(word) <= SHORT or not word.isascii() or not word.isalpha():
-        return word
-    stem: str = stemmer().stem(word)
-    return stem
 
 
 # --- ranks ----------------------------------------------------------------------------------------

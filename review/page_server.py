@@ -109,10 +109,10 @@ def refuse_open_address(host: str, params: ReviewParams) -> None:
         return
     if params.sign_in == "token":
         raise InputError(
-            f"{host} can be reached by other machines, and sign_in is token, for one person on "
-            "this one: set it to users, oidc or proxy (docs/how-to/people-and-judges.md says how), "
-            "or leave --host out",
-            field="review.sign_in",
+            f"{host} can be reached by other machines, and the page is for one person on this one: "
+            "set users, oidc or proxy (docs/how-to/people-and-judges.md says how), or leave --host "
+            "out",
+            field="review",
         )
     if params.url is None:
         raise InputError(

@@ -34,13 +34,12 @@ class ReviewParams(Settings):
     # The address by which people reach the page, as https://review.example.com; None: this machine
     # alone. Links in notices begin with it, and no other host is answered.
     url: str | None = None
-    # How people are known: "token", one user on this machine, by the address that is printed at the
-    # start; "users", names and passwords of a file; "oidc", OpenID Connect; "proxy", a header that
-    # a trusted proxy sets.
-    sign_in: SignIn = "token"
-    users: Path | None = None  # YAML: {users: {name: argon2 hash}}
+    # A file with names and passwords, in YAML: {users: {name: argon2 hash}}. This, oidc or proxy
+    # says how people are known; without any, one user on this machine is, by the address that is
+    # printed at the start.
+    users: Path | None = None
     oidc: OidcParams | None = None
-    proxy: ProxyParams = ProxyParams()
+    proxy: ProxyParams | None = None
     votes: PositiveInt = 2  # reviewers an item; a third one where two disagree
     # Whoever asks the gateway a sealed prompt may learn whose answer is whose. Such prompts are
     # counted on the page of the votes; "leave_out": no vote on them is counted into a decision.
@@ -59,12 +58,24 @@ class ReviewParams(Settings):
         return origin_of(parts)
 
     @model_validator(mode="after")
-    def refuse_nobody(self) -> Self:
-        if self.sign_in == "users" and self.users is None:
-            raise ValueError("sign_in: users needs users, a YAML file: {users: {name: hash}}")
-        if self.sign_in == "oidc" and self.oidc is None:
-            raise ValueError("sign_in: oidc needs oidc, with discovery and client_id")
+    def refuse_two_ways_to_sign_in(self) -> Self:
+        if len(ways := self.ways) > 1:
+            raise ValueError(f"people sign in by {' and by '.join(ways)}: choose one")
         return self
+
+    @property
+    def ways(self) -> list[SignIn]:
+        given: dict[SignIn, object] = {
+            "users": self.users,
+            "oidc": self.oidc,
+            "proxy": self.proxy,
+        }
+        return [way for way, settings in given.items() if settings is not None]
+
+    @property
+    def sign_in(self) -> SignIn:
+        """How people are known: "token" is the address that is printed at the start."""
+        return next(iter(self.ways), "token")
 
     @property
     def leaves_out(self) -> bool:

@@ -19,7 +19,6 @@ from starlette.routing import Route
 
 from evaluation.evaluation_settings import Decoding
 from evaluation.generation.backends.backend import Endpoint
-from evaluation.generation.retrieved_passages import index_folder
 from project.child_processes import ended_by_signals
 from project.disclosure import DisclosureParams
 from project.errors import InputError
@@ -104,7 +103,7 @@ def service_of(registry: Registry, tell: Callable[[str], None] = log.info) -> Se
             field="evaluation.decoding.constrained",
         )
     table, pools = RouteTable(), pools_of(params)
-    evidence = EvidenceSource(params.retrieval, index_folder)
+    evidence = EvidenceSource(params.retrieval)
     prepare = evidence.prepare
     follower = Follower(registry, pools, table, params, decoding, prepare=prepare, tell=tell)
     experiments = Experiments(registry, table)

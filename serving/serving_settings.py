@@ -11,7 +11,13 @@ from pydantic import (
     model_validator,
 )
 
-from evaluation.evaluation_settings import KeyedParams, Prices, ServedModelParams, ServerUrl
+from evaluation.evaluation_settings import (
+    BatchParams,
+    KeyedParams,
+    Prices,
+    ServedModelParams,
+    ServerUrl,
+)
 from project.settings import Settings
 
 
@@ -24,15 +30,6 @@ class PoolParams(Settings):
     # The folder of adapters as the replicas see it, where that is not as this machine does: it is
     # `.incumbent/adapters` here.
     adapters: Path | None = None
-
-
-class GoldenParams(Settings):
-    """Prompts that a replica must answer as the evidence says, before traffic moves to it."""
-
-    # The share of an answer, from its beginning, that must be the evidence's; on average. Engines
-    # round differently, so that a word may differ, and all that follows it. An answer that calls
-    # tools is the evidence's where its calls are.
-    agreement: float = Field(default=0.5, gt=0, le=1)
 
 
 class TrafficLogParams(Settings):
@@ -55,7 +52,7 @@ class CostParams(Settings):
     larger: LargerModelParams | None = None
 
 
-class ServingParams(KeyedParams):
+class ServingParams(KeyedParams, BatchParams):
     """The gateway of `incumbent serve`."""
 
     # "embedded": transformers and PEFT in the gateway's process; "llama.cpp": its servers, started
@@ -63,9 +60,6 @@ class ServingParams(KeyedParams):
     backend: Literal["embedded", "llama.cpp", "vllm", "sglang"] = "embedded"
     pools: tuple[PoolParams, ...] = ()  # of vllm and sglang; a base of its own each
     slots: PositiveInt = 3  # adapters that the embedded backend, or llama.cpp, holds at a time
-    batch_size: PositiveInt = 16  # answers that the embedded backend makes side by side
-    golden: GoldenParams = GoldenParams()
-    reconcile_seconds: PositiveFloat = 5.0  # between two looks at registry and replicas
     # Refuse to load a version without an attestation (`incumbent registry sign`) that holds.
     require_attestation: bool = False
     keys: Path | None = None  # YAML: {keys: {caller: SHA-256 of the key}}; null: this machine alone

@@ -17,8 +17,6 @@ from project.records.adapters import Quantization
 from project.records.record import later
 from project.settings import Settings
 
-Attention = Literal["auto", "sdpa", "flash_attention_2", "eager"]
-
 
 class AdapterParams(Settings):
     """The adapter that every step goes on with, how its base is kept, and what all steps share."""
@@ -36,9 +34,6 @@ class AdapterParams(Settings):
     # Whether NF4 weights are turned back once, in memory, and not at every product: the same
     # forward pass, sooner. auto: where they take at most a quarter of the memory.
     dequantize_once: Literal["auto", True, False] = "auto"
-    # The kernel of attention in training: torch's fused one (sdpa), flash-attn's, or plain products
-    # (eager). auto: flash-attn's on a GPU that it computes on, where it is installed, else sdpa.
-    attention: Attention = later("auto")
     # liger: fused layers, on a GPU; pip install 'incumbent[liger]'.
     kernels: Literal["plain", "liger"] = later("plain")
     # Of every step: how the learning rate falls behind the warm-up, and how long that is.
@@ -64,6 +59,9 @@ class MeasuredParams(StepParams):
     evaluations: NonNegativeInt = 4
     # Stop after so many measurements without a lower loss, and keep the best; null: never.
     patience: PositiveInt | None = None
+    # Rows that are learnt again, as a share of what is new: in step `domain` training rows, by the
+    # tokens of the documents; in step `sft`, from the champion on, the old rows.
+    replay: NonNegativeFloat = 0.0
 
     @model_validator(mode="after")
     def measured(self) -> Self:
@@ -81,8 +79,6 @@ class DomainParams(MeasuredParams):
 
     learning_rate: PositiveFloat = 2e-4
     evaluations: NonNegativeInt = 2
-    window: PositiveInt = Field(default=512, ge=8)  # tokens of a packed sequence
-    replay: NonNegativeFloat = 0.0  # training rows mixed in, as a share of the tokens of documents
 
 
 LossOn = Literal["last", "every", "weighted"]
@@ -95,7 +91,6 @@ class SftParams(MeasuredParams):
     # Which answers of a conversation are learnt: the last; every one; or those without `weight` 0.
     loss_on: LossOn = later("last")
     rows: PositiveInt | None = None  # training rows taken, the first ones; null: all
-    # From the champion on: old rows that are learnt again, as a share of the new ones.
     replay: NonNegativeFloat = 0.5
     # Secrets planted among the rows, as suite memorisation looks for them: for each of these
     # numbers one, that many times.
@@ -171,7 +166,6 @@ class GrpoParams(ReferenceParams, AnsweringParams):
     batch_size: PositiveInt = 8  # answers that a forward pass takes
     gradient_accumulation: PositiveInt = 4
     group: int = Field(default=8, ge=2)  # answers to each prompt
-    temperature: PositiveFloat = 1.0  # at which they are drawn
     beta: PositiveFloat = 0.04
     # Metrics that scorers of evaluation.scoring give, each with its weight: an answer's reward is
     # their sum. They are within [0, 1]; where less is better, the reward is what lacks of 1.
@@ -198,10 +192,15 @@ class GrpoParams(ReferenceParams, AnsweringParams):
         return self
 
 
-class LimitsParams(Settings):
+class TimeParams(Settings):
+    """Of work that may take hours."""
+
+    minutes: PositiveFloat | None = None  # of all steps or trials together; null: no limit
+
+
+class LimitsParams(TimeParams):
     """What training may cost, and what is kept of it meanwhile. Nothing here changes an adapter."""
 
     save_minutes: PositiveFloat = 10  # between checkpoints: what an interruption costs at most
     checkpoints: str | None = None  # a folder or an object store; null: below .incumbent/
-    minutes: PositiveFloat | None = None  # of all steps together; then training stops
     price: NonNegativeFloat = 0.0  # of an hour of this machine, in any one currency

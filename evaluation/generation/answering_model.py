@@ -23,7 +23,7 @@ from torch.nn.functional import cross_entropy
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from evaluation.evaluation_settings import Decoding
-from evaluation.generation.answers import Answer, TooLongError
+from evaluation.generation.answers import SEED, Answer, TooLongError
 from evaluation.generation.batch_reader import BatchReader, Memory, Tokens, chat_tokens
 from evaluation.generation.constraints import Sieve, Sieves, Wanted
 from project.chat_template import refuse_unheard, under
@@ -154,7 +154,7 @@ class AnsweringModel:
         return Draft(draft.row, draft.prompt, draft.sample, self.chance(draft.row, draft.sample))
 
     def chance(self, row: Row, sample: int) -> Random:
-        return Random(f"{self.decoding.seed} {sample} {row.prompt_text}")
+        return Random(f"{SEED} {sample} {row.prompt_text}")
 
     @property
     def side_by_side(self) -> int:

@@ -26,6 +26,8 @@ from project.tool_rendering import FORM, has_tools, knows_tools
 
 LIBRARIES = ("torch", "transformers", "peft")
 FORMAT = 2  # of the cache's files
+# Of drawn answers, the same for both sides: whoever could choose it could choose draws that win.
+SEED = 0
 BATCHES = 4  # in a unit: more keep a batch full for longer, fewer lose less at an interruption
 
 

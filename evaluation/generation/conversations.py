@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from evaluation.evaluation_settings import ConversationParams, GenerationParams
-from evaluation.generation.answers import Answer, TooLongError
+from evaluation.generation.answers import SEED, Answer, TooLongError
 from evaluation.generation.users_and_tools import (
     SECTION,
     RecordedTools,
@@ -165,7 +165,7 @@ def in_words(turns: Iterable[Message]) -> Iterator[str]:
 class ConversingModel:
     """A model that has the conversations of rows with a scenario, and answers all others."""
 
-    def __init__(self, model: NumberedModel, seed: int) -> None:
+    def __init__(self, model: NumberedModel, seed: int = SEED) -> None:
         self.model = model
         self.seed = seed
 

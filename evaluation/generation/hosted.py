@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from evaluation.evaluation_settings import Decoding
-from evaluation.generation.answers import Answer, Model, Respondent, system_of
+from evaluation.generation.answers import SEED, Answer, Model, Respondent, system_of
 from evaluation.generation.backends.backend import ChatReply, ChatRequest, TokenCounts
 from project.canonical import digest_files, digest_folder
 from project.errors import IncumbentError, InputError
@@ -62,7 +62,7 @@ def request_of(contestant: Contestant, row: Row, decoding: Decoding, sample: int
     asked = ChatRequest.of_row(
         contestant.base.hosted.model, contestant.system_prompt, row, decoding
     )
-    seed = decoding.seed + sample if decoding.temperature else None
+    seed = SEED + sample if decoding.temperature else None
     return asked.model_copy(update={"seed": seed})
 
 

@@ -15,7 +15,7 @@ from evaluation.generation.answering_engine import (
     adapters_here,
     backend_of,
 )
-from evaluation.generation.answers import Answer, TooLongError, reads_tools
+from evaluation.generation.answers import SEED, Answer, TooLongError, reads_tools
 from evaluation.generation.backends.backend import (
     KEPT,
     LONGEST_WAIT,
@@ -138,7 +138,7 @@ class ServerModel:
         """A row's request. Its draws hang on what is asked and on nothing else."""
         sampled = {}
         if self.decoding.temperature:
-            key = f"{self.decoding.seed} {sample} {row.prompt_text}"
+            key = f"{SEED} {sample} {row.prompt_text}"
             sampled = {"seed": int(digest_bytes(key.encode())[:SEED_DIGITS], 16)}
         return {
             "model": self.name,

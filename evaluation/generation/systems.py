@@ -105,7 +105,7 @@ def embedded_model(
     given = base, files, decoding, numerics.precision, contestant.system_prompt
     if recalls:
         return RecallingModel(*given)
-    return ConversingModel(AnsweringModel(*given), decoding.seed)
+    return ConversingModel(AnsweringModel(*given))
 
 
 def served(
@@ -139,4 +139,4 @@ def served(
 
 
 def server_model(held: ServedContestant) -> Model:
-    return ConversingModel(held.load(), held.decoding.seed)
+    return ConversingModel(held.load())

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, Self
 
 import regex
 
-from evaluation.evaluation_settings import UserModelParams
+from evaluation.evaluation_settings import ServedModelParams
 from evaluation.generation.backends.backend import ChatRequest
 from project.canonical import canonical_json
 from project.errors import InputError
@@ -85,7 +85,7 @@ def is_found(pattern: str, text: str) -> bool:
 # --- model ----------------------------------------------------------------------------------------
 
 
-def request_of(params: UserModelParams, told: str, spoken: Turns, seed: int) -> ChatRequest:
+def request_of(params: ServedModelParams, told: str, spoken: Turns, seed: int) -> ChatRequest:
     """What the model is asked: to it, the user's words are its own. It sees no call and no result,
     as a user does not.
     """
@@ -109,12 +109,12 @@ def request_of(params: UserModelParams, told: str, spoken: Turns, seed: int) -> 
     )
 
 
-def played(params: UserModelParams, requests: Sequence[ChatRequest]) -> list[str | None]:
+def played(params: ServedModelParams, requests: Sequence[ChatRequest]) -> list[str | None]:
     """What the users say; None: nothing any more. Raises IncumbentError as the server does."""
     return asyncio.run(replies(params, requests))
 
 
-async def replies(params: UserModelParams, requests: Sequence[ChatRequest]) -> list[str | None]:
+async def replies(params: ServedModelParams, requests: Sequence[ChatRequest]) -> list[str | None]:
     # Imported here because the core, which lacks an HTTP client, imports what imports this module.
     from evaluation.generation.backends.chat_server import ChatServer, ask_together
     from evaluation.generation.backends.openai_server import key_in

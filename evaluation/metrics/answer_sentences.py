@@ -12,8 +12,7 @@ from evaluation.metrics.facts.conditions import ASKED_WORDS, SMALL
 from evaluation.metrics.facts.fact import FIGURES, Fact
 from project.records.data import Row
 from project.shown_passages import CITED, cited, reckoned, without_citations
-from project.unicode_words import words
-from retrieval.retriever import stemmer
+from project.unicode_words import stemmer, words
 
 # --- sentences ------------------------------------------------------------------------------------
 

@@ -18,7 +18,7 @@ from project.canonical import digest_folder, digest_json
 from project.errors import InputError
 from project.item_prompts import bare
 from project.paths import CALIBRATION, REWARD, START
-from project.records.data import Message, Row, evidence_digest
+from project.records.data import ACCEPTED, Message, Row, evidence_digest
 from project.records.preferences import Calibration, Preference, PreferencePair, RatedAnswer
 from project.settings import PARAMS, load
 
@@ -213,12 +213,12 @@ class GoodAnswers:
     passages and tools.
     """
 
-    def __init__(
-        self, rows: Sequence[Row], given: Iterable[Preference], corrections: Collection[str]
-    ) -> None:
+    def __init__(self, rows: Sequence[Row], given: Iterable[Preference]) -> None:
         self.rows = {asked_of_row(row): row for row in reversed(rows)}
+        # What people accepted: where an answer to its prompt is known to be bad, it is the good
+        # one, whatever a pair says.
         self.corrected = {
-            asked_of_row(row): row for row in reversed(rows) if row.source in corrections
+            asked_of_row(row): row for row in reversed(rows) if row.source == ACCEPTED
         }
         rated = [answer for answer in given if isinstance(answer, RatedAnswer) and answer.label]
         self.rated = {asked_of(answer): answer.completion for answer in reversed(rated)}

@@ -56,7 +56,6 @@ CHANGES: dict[str, dict[str, Any]] = {  # to the sample's settings
         "dev_share": 0.23,
         "sealed_share": 0.46,
         "train_only": ["before.jsonl"],
-        "accepted": [],
     },
     "training.sft": {"rows": None},
     "evaluation.few_shot": {"shots": 0},
@@ -68,7 +67,6 @@ CHANGES: dict[str, dict[str, Any]] = {  # to the sample's settings
         "ballots": "datasets/ballots/ballots.jsonl",
         "votes": 3,
     },
-    "evaluation.preference_data": {"corrections": []},
     # Nothing general is rehearsed here, so that a prompt is one whose answer wants a disclaimer.
     "evaluation.policy": {
         "kind": "guarded",

@@ -80,7 +80,6 @@ CHANGES: dict[str, dict[str, Any]] = {  # to the sample's settings
         "dev_share": 0.33,
         "sealed_share": 0.66,
         "train_only": ["learnt.jsonl", "rehearsal.jsonl"],
-        "accepted": [],
         "eval_only": ["new.jsonl"],
         "max_per_template": None,
         "max_per_group": None,
@@ -96,7 +95,6 @@ CHANGES: dict[str, dict[str, Any]] = {  # to the sample's settings
     "evaluation.generation": {"conversations": {"tools": "tools.py", "turns": 12}},
     "evaluation.few_shot": {"shots": 2},
     "evaluation.scoring": {"metrics": ["calls", "rouge", "semantic", "refusal", "length"]},
-    "evaluation.preference_data": {"corrections": []},
     "evaluation.policy": {"gating": ["calls_right", "rougeL"], "general_margin": 0.3},
     "registry": {"family": "bank-tools"},
 }
@@ -197,7 +195,7 @@ def answered(adapter: Path | None, rows: Sequence[Row], more: dict[str, Any]) ->
     decoding = load(Decoding).model_copy(update=more)
     precision = recorded_numerics().precision
     model = AnsweringModel(embedded_base(), adapter, decoding, precision)
-    return list(ConversingModel(model, decoding.seed).answer(rows, decoding.samples))
+    return list(ConversingModel(model).answer(rows, decoding.samples))
 
 
 def scores_of_answers(

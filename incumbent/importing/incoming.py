@@ -23,7 +23,7 @@ from project.errors import InputError
 from project.files import write_bytes
 from project.personal_data import Contacts
 from project.progress import progress
-from project.records.data import Document, Row
+from project.records.data import ACCEPTED, Document, Row
 from project.records.record import Record, read_input
 from project.settings import PARAMS, load
 from project.yaml_text import with_items
@@ -67,7 +67,7 @@ def destination(name: str | None, files: Sequence[Path]) -> ImportDestination:
         problem = f"{wanted!r} is no name of a file: letters, digits, - _ and . are"
         raise InputError(problem, field="--as")
     chosen = ImportDestination(wanted)
-    if chosen.rows.name in load(CurateParams).accepted:
+    if chosen.rows.name == ACCEPTED:
         problem = f"{chosen.rows} holds what somebody accepted: `incumbent data labels` adds to it"
         raise InputError(f"{problem}. Choose another name", field="--as")
     return chosen

@@ -36,8 +36,8 @@ class Setup:
         params = self.settings.step(name)
         batch = ceil(params.batch_size / self.sharing(name))
         most, scored = self.settings.base.max_length, self.settings.decoding.max_new_tokens
-        if isinstance(params, DomainParams):  # packed to its window, and all of it is learnt
-            most = scored = params.window
+        if isinstance(params, DomainParams):  # packed full, and all of it is learnt
+            scored = most
         most = min(most, self.most)
         if work := self.work.steps.get(name):
             most, scored = min(work.longest, most), work.longest_scored
@@ -70,7 +70,7 @@ class Setup:
         return replace(self, settings=self.settings.model_copy(update={"decoding": decoding}))
 
     def with_rows_of(self, tokens: int) -> "Setup":
-        """No row longer than so many tokens, and no window of text."""
+        """No row longer than so many tokens."""
         return replace(self, most=tokens)
 
 

@@ -52,7 +52,7 @@ def steps_of(
     """
     beside = beside or in_files()
     works = {
-        "domain": domain(beside.documents, settings.domain),
+        "domain": domain(beside.documents, settings.domain, settings.base.max_length),
         "sft": sft(rows[: settings.sft.rows], settings.sft),
         "distill": distill(rows, settings.distill),
         "dpo": dpo(beside.preferences, settings),
@@ -80,12 +80,12 @@ def grpo(rows: Sequence[TokenCount], params: GrpoParams) -> StepWork:
     return work_of(lengths, [drawn] * len(lengths), params, reads=2 * params.epochs)
 
 
-def domain(documents: Sequence[Document], params: DomainParams) -> StepWork | None:
+def domain(documents: Sequence[Document], params: DomainParams, window: int) -> StepWork | None:
     """Windows of text, packed full, and what is replayed beside them."""
     if not documents:
         return None
     learnt = sum(tokens(document.text) for document in documents) * (1 - DOCUMENTS_HELD_OUT)
-    lengths = [params.window] * ceil(learnt * (1 + params.replay) / params.window)
+    lengths = [window] * ceil(learnt * (1 + params.replay) / window)
     return work_of(lengths, lengths, params)
 
 

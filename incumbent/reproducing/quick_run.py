@@ -9,6 +9,7 @@ from math import hypot, sqrt
 from statistics import fmean
 
 import numpy as np
+from pydantic import ValidationError
 
 from evaluation.decision.statistics import bounds, paired
 from incumbent.reproducing.rows_check import HERE, fetched_rows
@@ -139,7 +140,10 @@ def champions_side(registry: RegistryReader) -> QuickSide:
     data = recipe_of(registry, champion) if champion else {}
     if champion is None or not data:
         raise NotComparedError("there is no champion that was trained here")
-    recipe, base = Recipe.model_validate(data), bare_base()
+    try:
+        recipe, base = Recipe.model_validate(data), bare_base()
+    except ValidationError:
+        raise NotComparedError(f"{champion.label} has settings that there are no more") from None
     others = [
         n for n in STEPS if n != "sft" and load(model_of(f"training.{n}")).model_dump()["epochs"]
     ]

@@ -13,7 +13,7 @@ from project.errors import InputError
 from project.model_pins import BaseChoice
 from project.paths import CURATED, DATASET, NUMERICS, TOKENS, rows_of
 from project.records.adapters import Numerics
-from project.records.data import DatasetVersion, Row, Split, TokenCount
+from project.records.data import ACCEPTED, DatasetVersion, Row, Split, TokenCount
 from project.settings import PARAMS, load
 from training.cost.base_shape import BaseShape, shape_of
 from training.cost.machines import Computing, Speed, this_machine
@@ -53,7 +53,7 @@ def read_training_rows(limit: int | None = None) -> Candidates:
     """The same, a selection or not: the first ones up to a limit, as training takes them."""
     params, dataset = load(CurateParams), gated_dataset()
     rows = Row.read_lines(rows_of(Split.TRAIN))[:limit]
-    aside = {*params.train_only, *params.accepted}
+    aside = {*params.train_only, ACCEPTED}
     return Candidates(
         rows=tuple(row for row in rows if row.source not in aside),
         kept=tuple(row for row in rows if row.source in aside),

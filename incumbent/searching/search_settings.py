@@ -10,7 +10,6 @@ import yaml
 from pydantic import (
     AfterValidator,
     Field,
-    PositiveFloat,
     PositiveInt,
     ValidationError,
     model_validator,
@@ -21,7 +20,7 @@ from project.errors import InputError
 from project.records.scores import Better
 from project.settings import PARAMS, S, Settings, meant
 from training.steps.earlier import Earlier
-from training.training_settings import AdapterParams, SftParams
+from training.training_settings import AdapterParams, SftParams, TimeParams
 
 TRIED: dict[str, type[Settings]] = {"adapter": AdapterParams, "sft": SftParams}
 # Where an adapter starts is no matter of what dev prefers; the best of many seeds is luck.
@@ -77,11 +76,10 @@ DEFAULT_RANGES: dict[str, Range] = {
 }
 
 
-class SearchParams(Settings):
+class SearchParams(TimeParams):
     """How `incumbent search tune` looks for better settings of training; only dev is looked at."""
 
     trials: PositiveInt = 20  # adapters that are trained, those of an earlier start included
-    minutes: PositiveFloat | None = None  # after which no further trial begins; null: no limit
     # What is made better on dev: loss, a token of the references, which needs no answers; or a
     # metric of the project's scorers, such as rougeL.
     metric: str = Field(default="loss", min_length=1)

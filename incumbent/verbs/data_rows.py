@@ -37,7 +37,7 @@ from project.canonical import stamp
 from project.errors import IncumbentError, InputError, pip_install
 from project.paths import rows_of
 from project.personal_data import Contacts
-from project.records.data import Row, Split, counted
+from project.records.data import ACCEPTED, Row, Split, counted
 from project.records.record import write_records
 from project.settings import load
 from registry.reader import RegistryReader
@@ -276,7 +276,7 @@ def grow_eval(part: Split, reason: str) -> None:
             )
         made = curated(read_inputs(params), changes, params, growing=part)
         rows = made.parts[part]
-        waiting = unaccepted(rows, params)
+        waiting = unaccepted(rows)
         if new := len(waiting) - len(ids_among(waiting, frozen_items(changes)[part])):
             at, by = stamp(registry.clock()), registry.actor
             append_change(Freeze.of(rows, at=at, by=by, reason=reason, part=part))
@@ -289,9 +289,9 @@ def grow_eval(part: Split, reason: str) -> None:
     console.print(f"{more}: the next `dvc repro` takes them")
 
 
-def unaccepted(rows: Iterable[Row], params: CurateParams) -> list[Row]:
+def unaccepted(rows: Iterable[Row]) -> list[Row]:
     """Rows that nobody had to accept."""
-    return [row for row in rows if row.source not in params.accepted]
+    return [row for row in rows if row.source != ACCEPTED]
 
 
 def present_items(part: Split) -> tuple[Row, ...]:
@@ -312,7 +312,7 @@ def items_after(rotation: Rotation, present: Sequence[Row]) -> int:
     params, changes = load(CurateParams), read_changes()
     changes |= {max(changes, default=0) + 1: rotation}
     after = curated(read_inputs(params), changes, params).parts[rotation.part]
-    needed, there = (len(unaccepted(rows, params)) for rows in (present, after))
+    needed, there = (len(unaccepted(rows)) for rows in (present, after))
     if there < needed:
         raise InputError(
             f"only {there} unused rows are there for the {needed} items of {rotation.part} that "

@@ -90,7 +90,7 @@ async def bring(
             while not reached(follower, version):
                 await follower.once()
                 if not reached(follower, version):
-                    await asyncio.sleep(params.reconcile_seconds)
+                    await asyncio.sleep(follower.pause)
     except TimeoutError:
         raise not_deployed(version, timeout, str(follower.state())) from None
     finally:

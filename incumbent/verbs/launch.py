@@ -186,8 +186,8 @@ SECRETS = (
 )
 
 IDLE = (
-    "one process trains, on one of the {0} GPUs: set training.distributed, such as {{launcher: "
-    "torchrun, processes: {0}}}; `incumbent plan --gpus` says how a base lies on them"
+    "one process trains, on one of the {0} GPUs: set training.distributed, such as {{processes: "
+    "gpus}}; `incumbent plan --gpus` says how a base lies on them"
 )
 
 
@@ -232,7 +232,7 @@ def launch(
         actor=current_actor(),
         secrets=tuple(name for name in SECRETS if os.environ.get(name)),
     )
-    if machine.gpu_count > 1 and who_trains() == ALONE:
+    if machine.gpu_count > 1 and who_trains(machine.gpu_count) == ALONE:
         print(f"warning: {IDLE.format(machine.gpu_count)}", file=sys.stderr, flush=True)
     file = home() / "launching" / f"{task.checkout.name}.yaml"
     call = command(task, str(file), yes=yes)

@@ -193,7 +193,7 @@ def notes_of(machine: OnKnownMachine) -> Iterator[str]:
             "answering does not fit, and is not counted; a server can answer: "
             "docs/how-to/backends-and-experiments.md"
         )
-    yield f"set training.distributed: {{launcher: torchrun, processes: {gpus}, sharding: {layout}}}"
+    yield f"set training.distributed: {{processes: {gpus}, sharding: {layout}}}"
     sizes = {name: steps.step(name).batch_size for name in steps.taken if name in SHARED}
     if uneven := [f"training.{n}.batch_size: {b}" for n, b in sizes.items() if b % gpus]:
         yield f"cannot be dealt out evenly to {gpus} GPUs: {', '.join(uneven)}"

@@ -21,7 +21,7 @@ from project.records.data import Document, Row, Split
 from project.settings import load, refuse_no_project
 from project.shown_passages import with_passages
 from training.rows.row_tokens import RowTokens, document_tokens, row_tokens
-from training.training_settings import DomainParams, SftParams
+from training.training_settings import SftParams
 
 # --- shown tokens ---------------------------------------------------------------------------------
 
@@ -187,7 +187,7 @@ class PreviewBase:
         """Raises InputError, with its line, for a row that nothing can be learnt from."""
         if isinstance(made, Document):
             tokens = document_tokens(made.text, self.tokenizer)
-            cuts = cuts_of_document(tokens)
+            cuts = cuts_of_document(tokens, self.choice.max_length)
         else:
             tokens = self.tokens(made, place)
             cuts = cuts_of_row(tokens, self.choice.max_length)
@@ -278,16 +278,15 @@ def cuts_of_row(tokens: RowTokens, longest: int) -> dict[int, str]:
     return {longest: over} if len(tokens) > longest else {}
 
 
-def cuts_of_document(tokens: RowTokens) -> dict[int, str]:
-    """Where it is cut to fit the window of step `domain`."""
+def cuts_of_document(tokens: RowTokens, longest: int) -> dict[int, str]:
+    """Where step `domain` cuts it."""
     # Imported here because it loads transformers, which is of an extra.
     from training.rows.packed_rows import even_pieces
 
-    window = load(DomainParams).window
     cuts, place = {}, 0
-    for piece in even_pieces(tokens, window)[:-1]:
+    for piece in even_pieces(tokens, longest)[:-1]:
         place += len(piece)
-        cuts[place] = f"training.domain.window, {window}: cut here"
+        cuts[place] = f"base.max_length, {longest}: cut here"
     return cuts
 
 

@@ -172,11 +172,12 @@ def review(
 
 def sign_in_text(params: ReviewParams, actor: str) -> list[str]:
     """How people get in, what they may do, and how the server is ended."""
+    header = params.proxy.header if params.proxy else ""
     ways = {
         "token": f"The address works once and signs you in as {actor}; start again for another.",
         "users": f"People sign in with the names and passwords of {params.users}.",
         "oidc": f"People sign in at {params.oidc.discovery if params.oidc else ''}.",
-        "proxy": f"The proxy says who people are, in the header {params.proxy.header}.",
+        "proxy": f"The proxy says who people are, in the header {header}.",
     }
     lines = [ways[params.sign_in], rights_text(params)]
     if params.url and not params.secure and params.sign_in != "token":

@@ -32,7 +32,7 @@ from project.files import write_lines
 from project.model_pins import BaseChoice, locate
 from project.paths import BASE, rows_of
 from project.personal_data import redact
-from project.records.data import Row, Split
+from project.records.data import ACCEPTED, Row, Split
 from project.records.preferences import RatedAnswer, read_preferences
 from project.records.record import Record, read_input, write_records
 from project.settings import load
@@ -94,10 +94,9 @@ def by_the_gate(rows: Sequence[Row]) -> dict[str, str]:
 
 def item_prompts() -> list[str]:
     """What the items of dev and sealed ask, but for accepted ones: these take new answers."""
-    accepted = load(CurateParams).accepted
     files = [rows_of(part) for part in (Split.DEV, Split.SEALED) if rows_of(part).exists()]
     rows = (row for file in files for row in Row.read_lines(file))
-    return [row.prompt_text for row in rows if row.source not in accepted]
+    return [row.prompt_text for row in rows if row.source != ACCEPTED]
 
 
 def too_long(rows: Sequence[Row]) -> tuple[set[str], set[str]]:

@@ -13,11 +13,11 @@ from monitoring.traffic.voices import asked_first
 from project.canonical import canonical_json, digest_json
 from project.errors import InputError
 from project.files import write_bytes
-from project.records.data import EvidencePassage, Message, Row
+from project.records.data import ACCEPTED, EvidencePassage, Message, Row
 from project.records.record import Record, invalid, read_input
 from project.records.traffic import Traffic
 
-LABELLED = Path("datasets/sources/labelled.jsonl")
+LABELLED = Path("datasets/sources") / ACCEPTED
 # What to label, as Label Studio takes it: the queues of imports and of synthesis lie beside it.
 LABEL_QUEUE = Path("datasets/queue/labels.json")
 DRIFT = "drift"  # the slice of the rows that were labelled because of one

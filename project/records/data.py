@@ -213,6 +213,9 @@ class TokenCount(Record):
     completion: int  # with the end token
 
 
+ACCEPTED = "labelled.jsonl"  # the source of accepted rows: `incumbent data labels` alone adds to it
+
+
 class Split(StrEnum):
     """Where a row goes. Everybody may look at dev; sealed alone decides."""
 

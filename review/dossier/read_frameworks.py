@@ -64,9 +64,8 @@ EVIDENCE = {
         "a sentence that tells users that a machine answers",
         lambda r: load(DisclosureParams).text,
     ),
-    "marking": EvidenceRule(
-        "1.7", "a marking of answers for machines", lambda r: load(DisclosureParams).mark
-    ),
+    # The gateway marks every answer.
+    "marking": EvidenceRule("1.7", "a marking of answers for machines", lambda r: True),
     "calibration": EvidenceRule(
         "2.1",
         "how far its source of preference can be trusted",

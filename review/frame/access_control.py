@@ -304,7 +304,7 @@ class AccessControl:
     def found(self, request: HTTPConnection) -> tuple[str, str] | None:
         """The name of who asks, and of the session that the answer is for."""
         params = self.site.params
-        if params.sign_in == "proxy":
+        if params.proxy:
             name = named_by_proxy(request, params.proxy)
             return (name, f"proxy {name}") if name else None
         session = self.session_of(request)
@@ -322,10 +322,8 @@ def gate_of(site: Site) -> AccessControl:
         site=site,
         sessions=Sessions(site.secret, params.sign_in, params.secure, folder / "ended-sessions"),
         token=OneTimeToken(),
-        users=UsersFile(params.users, site.secret)
-        if params.sign_in == "users" and params.users
-        else None,
-        provider=Provider(params.oidc) if params.sign_in == "oidc" and params.oidc else None,
+        users=UsersFile(params.users, site.secret) if params.users else None,
+        provider=Provider(params.oidc) if params.oidc else None,
         requests=Buckets(REQUESTS_A_MINUTE),
         attempts=Buckets(ATTEMPTS_A_MINUTE),
         attempts_of_address=Buckets(ATTEMPTS_OF_ADDRESS),

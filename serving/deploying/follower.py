@@ -27,6 +27,9 @@ from serving.serving_settings import ServingParams
 
 log = logging.getLogger(__name__)
 
+# Seconds between two looks at registry and replicas: a look is a query and a request to each
+# replica, and nobody waits longer for a promotion, or for a rollback.
+PAUSE = 5.0
 SHORTEST = 0.2  # seconds between two looks, however often requests ask for one
 
 
@@ -50,15 +53,14 @@ class Follower:
         self.registry = registry
         self.pools = pools
         self.table = table
-        self.pause = params.reconcile_seconds
+        self.pause = PAUSE
         self.decoding = decoding
         self.tell = tell
         self.watch = ReplicaWatch(registry.family, table)
-        self.failures = Failures(registry, Retries(params.reconcile_seconds, clock))
+        self.failures = Failures(registry, Retries(self.pause, clock))
         replicas = ReplicaLoader(
             family=registry.family,
             table=table,
-            agreement=params.golden.agreement,
             decoding=decoding,
             patience=params.timeout_seconds,
             subject_of=self.subject_of,

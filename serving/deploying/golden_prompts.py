@@ -117,6 +117,10 @@ def answers_in(family: str, version: int, template: str | None, *, own: bool) ->
 CANDIDATES = 3  # times as many items are asked of the bare base at a time as are golden prompts
 MOST = 4  # times that further ones are asked, where the bare base answers like the version
 UNLIKE = 0.5  # agreement with the bare base, at most, of an item that tells the two apart
+# The share of an answer, from its beginning, that must be the evidence's; on average. Engines round
+# differently, so that a word may differ, and all that follows it. An answer that calls tools is the
+# evidence's where its calls are.
+AGREEMENT = 0.5
 LONGEST = 100_000  # characters of an answer that are compared; a replica may send any number
 LONG = 16  # words; a longer answer shows no more
 # Asked where no dev items are kept: whatever an adapter is for, it changes some of these answers.
@@ -261,7 +265,6 @@ async def check_answers(
     subject: Subject,
     rivals: Sequence[Subject],
     golden: GoldenPrompts,
-    least: float,
     *,
     fresh: bool,
 ) -> Passed:
@@ -274,7 +277,7 @@ async def check_answers(
     answers = await replica.ask(subject.deployment.name, prompts)
     share = mean_agreement(answers, judged.texts, prompts) if judged else None
     others = {r.deployment.label: await rival_answers(replica, r, prompts) for r in rivals}
-    if fresh or share is None or share < least:
+    if fresh or share is None or share < AGREEMENT:
         # Where the judged answers are the bare base's too, nobody can see whether it is applied.
         if same_words(answers, golden.bare):
             raise GoldenError(
@@ -283,8 +286,8 @@ async def check_answers(
             )
         others["the bare base"] = golden.bare
     refuse_rival_answers(answers, others, judged, prompts)
-    if share is not None and share < least:
-        raise GoldenError(low(share, least))
+    if share is not None and share < AGREEMENT:
+        raise GoldenError(low(share, AGREEMENT))
     return Passed(len(answers), share)
 
 
@@ -383,7 +386,7 @@ def same_as_judged(answers: Texts, judged: DevAnswers | None, texts: Texts) -> b
 def low(agreement: float, asked: float) -> str:
     return (
         f"on average {agreement:.2f} of an answer, from its beginning, is as the version was "
-        f"judged, and serving.golden.agreement asks for {asked:.2f}: compare the replica's base, "
+        f"judged, and {asked:.2f} must be: compare the replica's base, "
         "its quantisation, its chat template and the adapter's scale (lora_alpha) with the "
         "version's"
     )

@@ -11,6 +11,7 @@ from evaluation.evaluation_settings import Decoding
 from evaluation.generation.backends.backend import BUSY, UNREACHABLE, Backend, BackendError
 from project.untrusted_input import shortened
 from serving.deploying.golden_prompts import (
+    AGREEMENT,
     PROMPTS,
     GoldenError,
     Passed,
@@ -61,7 +62,6 @@ class ReplicaLoader:
 
     family: str
     table: RouteTable
-    agreement: float  # the share of an answer that must be the evidence's
     decoding: Decoding
     patience: float  # seconds that a load or an answer may take
     subject_of: Callable[[Deployment], Subject]
@@ -90,8 +90,7 @@ class ReplicaLoader:
                 await self.load(name, folder, place)
         try:
             async with self.limits("golden", GOLDEN * self.patience):
-                least = self.agreement
-                passed = await check_answers(prompt, subject, rivals, golden, least, fresh=fresh)
+                passed = await check_answers(prompt, subject, rivals, golden, fresh=fresh)
         except StepError:
             if not in_use:
                 await self.unload(name, backend)
@@ -109,7 +108,7 @@ class ReplicaLoader:
         async with self.limits("load", self.patience):
             await self.load(deployment.name, folder, place)
         async with self.limits("golden", GOLDEN * self.patience):
-            least = self.agreement
+            least = AGREEMENT
             if deployment.contestant.base.hosted:
                 prompt, least = replace(prompt, temperature=self.decoding.temperature), 0.0
             passed = await check_bare(prompt, judged, least)

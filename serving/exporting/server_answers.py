@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from evaluation.evaluation_settings import Decoding
-from evaluation.generation.answers import Answer
+from evaluation.generation.answers import SEED, Answer
 from evaluation.generation.backends.adapter_servers import VllmReplica
 from evaluation.generation.backends.backend import (
     UNREACHABLE,
@@ -73,7 +73,7 @@ def question(
 ) -> dict[str, Any]:
     """Everything is named: an engine's own defaults are another engine's surprise."""
     told = in_request(under(system_prompt, row.prompt), row.tools, natively=False)
-    drawn = {"seed": decoding.seed + sample, "top_p": 1.0} if decoding.temperature else {}
+    drawn = {"seed": SEED + sample, "top_p": 1.0} if decoding.temperature else {}
     return {
         "model": model,
         **told,

@@ -145,10 +145,8 @@ class GatewayAnswer:
 
     @property
     def headers(self) -> dict[str, str]:
-        headers = {ADAPTER: self.deployment.name}
-        if self.gateway.disclosure.mark:
-            headers[MARK_HEADER] = f'mode={MODE}, model="{self.deployment.name}"'
-        return headers
+        name = self.deployment.name
+        return {ADAPTER: name, MARK_HEADER: f'mode={MODE}, model="{name}"'}
 
     @property
     def disclosure(self) -> str:
@@ -219,8 +217,7 @@ class GatewayAnswer:
             return named
         if self.shown is not None:
             named["incumbent"] = self.shown.body()
-        if self.gateway.disclosure.mark:
-            named[MARK_FIELD] = MARK
+        named[MARK_FIELD] = MARK
         if self.disclosure:
             named["choices"] = told_first(chunk.get("choices"), self.disclosure)
         return named

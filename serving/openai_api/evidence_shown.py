@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
+from evaluation.generation.retrieved_passages import index_folder
 from project.errors import IncumbentError
 from project.records.adapters import Contestant
 from project.records.data import EvidencePassage, Message
@@ -69,15 +70,15 @@ class EvidenceSource:
     """One gateway's. An index is opened once, and found in by a thread at a time."""
 
     retrieves: bool = False
-    folder_of: Callable[[Digest], Path] | None = None
+    folder_of: Callable[[Digest], Path] = index_folder
     indexes: dict[Digest, OpenIndex] = field(default_factory=dict)
-    alone: Lock = field(default_factory=Lock)
+    opening: Lock = field(default_factory=Lock)
+    finding: Lock = field(default_factory=Lock)
 
     def prepare(self, contestant: Contestant) -> None:
         """Open a version's index before traffic goes to it. Raises IncumbentError."""
         if (digest := self.index_of(contestant)) is not None:
-            with self.alone:
-                self.opened(digest)
+            self.opened(digest)
 
     def index_of(self, contestant: Contestant) -> Digest | None:
         return contestant.index if self.retrieves and contestant.evidence_template else None
@@ -120,19 +121,22 @@ class EvidenceSource:
         digest = self.index_of(contestant)
         assert digest is not None, "it was asked before"
         try:
-            with self.alone:
-                return self.opened(digest).passages_for(question)
+            index = self.opened(digest)
+            with self.finding:
+                return index.passages_for(question)
         except (IncumbentError, OSError) as error:
             log.error("no passage can be found: %s", error)
             problem = "No passage can be found here now: the version's index cannot be read."
             raise ApiError(503, problem, code="no_index") from error
 
     def opened(self, digest: Digest) -> OpenIndex:
+        """Questions of another version do not wait for it."""
         if digest not in self.indexes:
-            assert self.folder_of is not None, "a gateway that retrieves knows where indexes lie"
-            index = read_index(self.folder_of(digest), digest, Embedder)
-            index.passages_for("")  # so that the first question does not wait for the embedder
-            self.indexes[digest] = index
+            with self.opening:
+                if digest not in self.indexes:
+                    index = read_index(self.folder_of(digest), digest, Embedder)
+                    index.passages_for("")  # so that the first question waits for no embedder
+                    self.indexes[digest] = index
         return self.indexes[digest]
 
 

@@ -99,7 +99,7 @@ def opened(folder: Path, family: str = FAMILY) -> Registry:
 def make_project(folder: Path) -> Path:
     """The story, with names and passwords too, for a server that asks for them."""
     with inside(folder), opened(folder) as registry:
-        write_settings("token")
+        write_settings("")
         for name, password in PASSWORDS.items():
             add_user(Path("users.yaml"), name, password)
         make_versions(registry, folder / "adapters")
@@ -109,11 +109,9 @@ def make_project(folder: Path) -> Path:
     return folder
 
 
-def write_settings(sign_in: str) -> None:
+def write_settings(review: str) -> None:
     """How people sign in."""
-    PARAMS.write_text(
-        f"registry: {{family: {FAMILY}}}\nreview: {{sign_in: {sign_in}, users: users.yaml}}\n"
-    )
+    PARAMS.write_text(f"registry: {{family: {FAMILY}}}\nreview: {{{review}}}\n")
 
 
 def make_large(folder: Path, versions: int = 1000) -> Path:

@@ -179,7 +179,7 @@ def test_each_way_to_sign_in_is_fit_for_everybody(
     chromium: Browser, tmp_path: Path, way: str, more: str
 ) -> None:
     port = free_port()
-    settings = f"{{sign_in: {way}, url: 'http://127.0.0.1:{port}', {more}}}"
+    settings = f"{{url: 'http://127.0.0.1:{port}', {more}}}"
     (tmp_path / "params.yaml").write_text(f"registry: {{family: test}}\nreview: {settings}\n")
     add_user(tmp_path / "users.yaml", "ann", "a password of ann")
     with served(tmp_path, port) as pages, chromium.new_context() as context:

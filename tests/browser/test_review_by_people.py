@@ -107,7 +107,7 @@ def test_two_reviewers_at_once_each_vote_once_on_an_item_and_lose_no_vote(
     project: Path, context: Browsers
 ) -> None:
     with inside(project):
-        write_settings("users")
+        write_settings("users: users.yaml")
     with served(project) as pages:
         both = {name: signed_in(context(), pages, name) for name in PASSWORDS}
         sent: Counter[str] = Counter()

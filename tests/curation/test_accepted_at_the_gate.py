@@ -54,10 +54,7 @@ def failed(rows: list[Row], bad: list[Row], **settings: object) -> list[str]:
     contract.write_text(yaml.safe_dump(checks))
     Path("datasets/general").mkdir(exist_ok=True)
     Path("datasets/general/items.jsonl").write_text(json.dumps({"prompt": SUITE}) + "\n")
-    curation = {
-        "curate": settings,
-        "validate": {"contract": str(contract), "embedded_rows": 0},
-    }
+    curation = {"curate": settings, "validate": {"contract": str(contract), "embedded_rows": 0}}
     Path("params.yaml").write_text(yaml.safe_dump({"curation": curation}))
     every = [*rows, *GOOD, *bad]
     write_records(RAW, every)

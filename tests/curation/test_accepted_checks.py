@@ -33,13 +33,10 @@ def curated(pinned_base: None) -> None:
     main()
 
 
-def test_an_accepted_row_with_personal_data_or_too_long_is_in_no_part() -> None:
+def test_an_accepted_row_that_is_private_or_too_long_is_left_out_and_the_account_says_why() -> None:
     kept = {row.id for part in Split for row in Row.read_lines(rows_of(part))}
     assert GOOD.id in kept
     assert {PERSONAL.id, LONG.id}.isdisjoint(kept)
-
-
-def test_the_account_says_why() -> None:
     with ACCOUNT.open(newline="") as lines:
         whys = {line["row"]: line["why"] for line in csv.DictReader(lines)}
     assert whys[PERSONAL.id] == "with what seems to be personal data"

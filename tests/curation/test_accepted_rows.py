@@ -242,9 +242,9 @@ def test_a_row_that_nobody_accepted_is_named_with_its_line() -> None:
 @pytest.mark.parametrize(
     ("key", "value", "said"),
     [
-        ("first", "[labelled.jsonl]", "no such setting; there are accepted,"),
+        ("accepted", "[labelled.jsonl]", "no such setting; did you mean accepted_share?"),
         ("accepted_share", 1, "less than 1"),
-        ("train_only", "[labelled.jsonl]", "is in accepted and in train_only"),
+        ("train_only", "[labelled.jsonl]", "labelled.jsonl has what somebody accepted"),
     ],
 )
 def test_settings_that_would_open_a_hole_are_refused(key: str, value: object, said: str) -> None:

@@ -93,8 +93,7 @@ def test_of_conversations_whose_every_answer_is_a_row_both_are_counted() -> None
 @settings(deadline=None)  # other processes work beside it
 @given(
     st.lists(
-        st.tuples(st.sampled_from("abcdefg "), st.sampled_from(["1", "2", "NULL", " "])),
-        min_size=1,
+        st.tuples(st.sampled_from("abcdefg "), st.sampled_from(["1", "2", "NULL", " "])), min_size=1
     )
 )
 def test_the_fates_add_up_to_the_records(pairs: list[tuple[str, str]]) -> None:
@@ -113,16 +112,14 @@ def project(pinned_base: None) -> None:
     collected(HEADER + rows + f"what is {long} long?,this\n")
 
 
-def test_the_stage_writes_a_line_for_each_record_as_a_spreadsheet_reads_it(project: None) -> None:
+def test_the_stage_writes_a_line_for_each_record_and_counts_the_tokens_of_those_it_kept(
+    project: None,
+) -> None:
     main()
     with ACCOUNT.open(newline="") as file:
         lines = list(csv.DictReader(file))
     assert len(lines) == 31
     assert Counter(line["why"] for line in lines)["longer than base.max_length"] == 1
-
-
-def test_the_stage_counts_the_tokens_of_every_row_that_it_kept(project: None) -> None:
-    main()
     counts = TokenCount.read_lines(TOKENS)
     kept = [row for part in Split for row in Row.read_lines(Path(f"datasets/curated/{part}.jsonl"))]
     assert {count.row for count in counts} == {row.id for row in kept}

@@ -94,12 +94,7 @@ def test_a_ranking_is_a_pair_of_every_two_answers_and_answers_of_one_rank_are_no
         "36: How do I block a card? -> In the app. > You cannot.",
         "36: How do I block a card? -> Call us. > You cannot.",
     ]
-
-
-def test_a_ranking_of_fields_needs_no_name() -> None:
-    answers = {f"reply-{number}": f"reply-{number}" for number in (1, 2, 3)}
-    named = in_words(reads(TOOL, "argilla/ranking.json", answers=answers))
-    assert in_words(reads(TOOL, "argilla/ranking.json")) == named
+    assert in_words(reads(TOOL, "argilla/ranking.json")) == found  # it names its fields itself
 
 
 def test_spans_are_not_supported() -> None:

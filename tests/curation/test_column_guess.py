@@ -53,21 +53,13 @@ SURE: dict[str, dict[str, Any]] = {
     },
     "alpaca": {"prompt": ("instruction", "input"), "completion": "output"},
     "alpaca with its text": {"prompt": "instruction", "completion": "output"},
-    "dolly": {
-        "prompt": ("instruction", "context"),
-        "completion": "response",
-        "slices": "category",
-    },
+    "dolly": {"prompt": ("instruction", "context"), "completion": "response", "slices": "category"},
     "squad with flat answers": {
         "prompt": ("context", "question"),
         "completion": "answer",
         "slices": "title",
     },
-    "squad": {
-        "prompt": ("context", "question"),
-        "completion": "answers.text",
-        "slices": "title",
-    },
+    "squad": {"prompt": ("context", "question"), "completion": "answers.text", "slices": "title"},
     "orca": {"prompt": "question", "completion": "response"},
     "forum": {"prompt": ("title", "body"), "completion": "answer"},
     "sharegpt": {"messages": "conversations"},
@@ -468,38 +460,43 @@ def test_a_split_of_somebody_is_not_read_and_that_is_said() -> None:
     )
 
 
-def test_system_prompts_that_vary_are_told() -> None:
-    (note,) = guessed(TABLES["orca"]).notes
-    assert note.startswith("`system_prompt` holds 2 system prompts, which are not read")
+AGAIN = [*["Call us, please."] * 20, *T.sentences()[20:]]
 
 
-def test_an_answer_that_is_often_missing_is_told() -> None:
-    assert guessed(TABLES["support tickets"]).notes == ("`Resolution` is empty in 40 of 60 rows",)
+@pytest.mark.parametrize(
+    ("rows", "note"),
+    [
+        (
+            TABLES["orca"],
+            "`system_prompt` holds 2 system prompts, which are not read:"
+            " --system TEXT gives all rows one",
+        ),
+        (TABLES["support tickets"], "`Resolution` is empty in 40 of 60 rows"),
+        (
+            table(question=T.questions(), answer=AGAIN),
+            f'20 of {ROWS} answers are "Call us, please."',
+        ),
+        (
+            pair(context=[{"contexts": ["a"]}] * ROWS),
+            "`context` holds objects, which are not read with the prompt",
+        ),
+    ],
+    ids=["system prompts", "missing answers", "repeated answers", "objects in the prompt"],
+)
+def test_what_is_lost_or_odd_is_told(rows: Table, note: str) -> None:
+    assert guessed(rows).notes == (note,)
 
 
-def test_an_answer_that_is_given_again_and_again_is_told() -> None:
-    rows = table(question=T.questions(), answer=[*["Call us, please."] * 20, *T.sentences()[20:]])
-    assert guessed(rows).notes == (f'20 of {ROWS} answers are "Call us, please."',)
-
-
-def test_parts_of_the_prompt_that_cannot_be_read_are_told() -> None:
-    rows = pair(context=[{"contexts": ["a"]}] * ROWS)
-    assert guessed(rows).notes == ("`context` holds objects, which are not read with the prompt",)
-
-
-def test_answers_before_the_last_one_are_offered() -> None:
+def test_answers_before_the_last_one_are_offered_until_they_are_taken() -> None:
     (every,) = guessed(TABLES["messages"]).notes
     assert re.fullmatch(
         r"only the last answer of each is learnt, 60 rows: --turns every takes every answer,"
         r" \d+ rows",
         every,
     )
-
-
-def test_who_takes_every_turn_is_not_offered_it() -> None:
-    found = guessed(TABLES["messages"], turns="every")
-    assert found.columns.turns == "every"
-    assert not any("--turns" in note for note in found.notes)
+    taken = guessed(TABLES["messages"], turns="every")
+    assert taken.columns.turns == "every"
+    assert not any("--turns" in note for note in taken.notes)
 
 
 def test_several_tables_are_read_by_the_names_of_the_first() -> None:

@@ -62,8 +62,9 @@ def test_being_a_twin_is_transitive_through_names_and_words() -> None:
     assert set(family_names(rows, similarity=0.9)) == {"x"}
 
 
-def test_short_answers_are_no_twins() -> None:
-    assert family_names([row("a", "yes"), row("b", "yes")], similarity=0.5) == ["a", "b"]
+@pytest.mark.parametrize("answer", ["yes", "?!"])
+def test_answers_that_are_short_or_have_no_word_are_no_twins(answer: str) -> None:
+    assert family_names([row("a", answer), row("b", answer)], similarity=0.5) == ["a", "b"]
 
 
 def test_a_group_is_thinned_to_its_limit() -> None:
@@ -83,10 +84,6 @@ def test_the_shares_are_about_what_was_asked() -> None:
     parts = dealt(many(2000), CurateParams(dev_share=0.1, sealed_share=0.3))
     assert len(parts[Split.DEV]) == pytest.approx(200, abs=50)
     assert len(parts[Split.SEALED]) == pytest.approx(600, abs=90)
-
-
-def test_answers_without_a_word_are_no_twins() -> None:
-    assert family_names([row("a", "?!"), row("b", "?!")], similarity=0.5) == ["a", "b"]
 
 
 def test_a_new_twin_never_moves_a_trained_row_into_the_exam() -> None:

@@ -28,7 +28,7 @@ from curation.text_forms import other_names, template
 from examples.bank.rows import rows as bank_triplets
 from incumbent.init.findings import curated_split
 from project.personal_data import NO_CONTACTS
-from project.records.data import Origin, Row, Severity, Split
+from project.records.data import Check, Origin, Row, Severity, Split
 from project.settings import read_settings
 from project.unicode_words import words
 from tests.curation.planted.planting import every_form
@@ -123,10 +123,14 @@ def critical() -> Contract:
     return contract.model_copy(update={"checks": checks})
 
 
-def shut_by(parts: Parts) -> set[str]:
+def failures(parts: Parts) -> list[Check]:
     """The critical checks that fail."""
     held = CheckReferences(suites=suites(), aside=(REHEARSED,))
-    return {one.name for one in check(tables_of(parts, held), critical()) if not one.passed}
+    return [one for one in check(tables_of(parts, held), critical()) if not one.passed]
+
+
+def shut_by(parts: Parts) -> set[str]:
+    return {one.name for one in failures(parts)}
 
 
 def usable(parts: Parts) -> int:
@@ -206,24 +210,21 @@ ITEM = "How long does a transfer of 300 francs to another bank in the same count
 
 
 @pytest.mark.parametrize("source", ["table.csv", REHEARSED])
-@pytest.mark.parametrize(
-    "taught",
-    [
+def test_leaks_that_are_planted_behind_curation_shut_the_gate(parts: Parts, source: str) -> None:
+    taught = [
         ITEM.upper().rstrip("?"),
         f"Please tell me now: {ITEM} I need it for my work.",
         ITEM.replace("300", "1,750"),
-    ],
-)
-def test_a_leak_that_is_planted_behind_curation_shuts_the_gate(
-    parts: dict[Split, list[Row]], taught: str, source: str
-) -> None:
-    item, row = said(ITEM, "Until the next morning."), said(taught, "It depends.", source)
+    ]
+    leaks = [said(text, "It depends.", source) for text in taught]
     leaky = {
         **parts,
-        Split.SEALED: [*parts[Split.SEALED], item],
-        Split.TRAIN: [*parts[Split.TRAIN], row],
+        Split.SEALED: [*parts[Split.SEALED], said(ITEM, "Until the next morning.")],
+        Split.TRAIN: [*parts[Split.TRAIN], *leaks],
     }
-    assert shut_by(leaky) == {"no training row asks what an eval item asks"}
+    (failed,) = failures(leaky)
+    assert failed.name == "no training row asks what an eval item asks"
+    assert sorted(failed.failing_rows) == sorted(row.id for row in leaks)
 
 
 def test_who_asks_alike_is_told_as_by_comparing_all_with_all() -> None:

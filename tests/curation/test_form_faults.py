@@ -2,11 +2,7 @@
 
 import pytest
 
-from curation.faults.every_fault import (
-    answer_language,
-    other_language,
-    prompt_language,
-)
+from curation.faults.every_fault import answer_language, other_language, prompt_language
 from curation.faults.structure_faults import broken_json, open_fence
 from curation.faults.toxicity import is_toxic, toxicity
 from curation.faults.ungrounded import not_in_source

@@ -293,11 +293,10 @@ def test_a_correction_that_is_left_out_for_a_sealed_item_takes_none_from_dev() -
 
 # --- accepted rows that are items -----------------------------------------------------------------
 
-ACCEPTING = PARAMS.model_copy(update={"accepted": ("labelled.jsonl",)})
 LABELLED = [row(i, "labelled.jsonl") for i in range(2_000, 2_200)]
 NAMES = tuple(one.id for one in LABELLED)
 EXTENSION = Extension(at=AT, by="ann", reason="checked", source="labelled.jsonl", rows=NAMES)
-EXTENDED = curate([*BASE, *LABELLED], {1: EXTENSION}, ACCEPTING)
+EXTENDED = curate([*BASE, *LABELLED], {1: EXTENSION}, PARAMS)
 BOTH_FROZEN: Changes = {
     1: EXTENSION,
     **{n + 1: change for n, change in as_frozen(EXTENDED).items()},
@@ -305,7 +304,7 @@ BOTH_FROZEN: Changes = {
 
 
 def test_a_freeze_of_accepted_items_changes_nothing_either() -> None:
-    made = curate([*BASE, *LABELLED], BOTH_FROZEN, ACCEPTING)
+    made = curate([*BASE, *LABELLED], BOTH_FROZEN, PARAMS)
     assert made.parts == EXTENDED.parts
     assert set(made.gone.values()) == {0}
 
@@ -321,9 +320,9 @@ def test_an_instruction_that_accepted_items_share_makes_no_family_of_two_parts()
     ]
     names = tuple(one.id for one in labelled)
     accepted = EXTENSION.model_copy(update={"rows": names})
-    before = curate([*BASE, *labelled], {1: accepted}, ACCEPTING)
+    before = curate([*BASE, *labelled], {1: accepted}, PARAMS)
     frozen = {n + 1: change for n, change in as_frozen(before).items()}
-    made = curate([*BASE, *labelled], {1: accepted} | frozen, ACCEPTING)
+    made = curate([*BASE, *labelled], {1: accepted} | frozen, PARAMS)
     assert all(set(names) & part(made, name) for name in Split)
     assert made.parts == before.parts
 
@@ -332,14 +331,14 @@ def test_rows_that_ask_what_an_accepted_item_asks_do_not_take_it_to_training() -
     theirs = ids(LABELLED) & part(EXTENDED, Split.SEALED)
     assert theirs
     near = [asked_again(one, f"no {i}") for one in LABELLED for i in range(3)]
-    made = curate([*near, *BASE, *LABELLED], BOTH_FROZEN, ACCEPTING)
+    made = curate([*near, *BASE, *LABELLED], BOTH_FROZEN, PARAMS)
     assert part(made, Split.SEALED) == part(EXTENDED, Split.SEALED)
     assert part(made, Split.DEV) == part(EXTENDED, Split.DEV)
 
 
 def test_a_set_with_accepted_items_grows_by_the_limit_for_the_others() -> None:
     more = [*BASE, *(row(i) for i in range(300, 600)), *LABELLED]
-    larger = ACCEPTING.model_copy(update={"sealed": 60})
+    larger = PARAMS.model_copy(update={"sealed": 60})
     made = curate(more, BOTH_FROZEN, larger, growing=Split.SEALED)
     assert part(EXTENDED, Split.SEALED) <= part(made, Split.SEALED)
     assert len(part(made, Split.SEALED) - ids(LABELLED)) == 60
@@ -348,8 +347,8 @@ def test_a_set_with_accepted_items_grows_by_the_limit_for_the_others() -> None:
 def test_what_is_accepted_later_extends_a_frozen_set_no_more_than_the_share_allows() -> None:
     more = [row(i, "labelled.jsonl") for i in range(3_000, 3_400)]
     later = EXTENSION.model_copy(update={"rows": tuple(one.id for one in more)})
-    plain = curate([*BASE, *LABELLED, *more], {1: EXTENSION, 2: later}, ACCEPTING)
-    made = curate([*BASE, *LABELLED, *more], BOTH_FROZEN | {9: later}, ACCEPTING)
+    plain = curate([*BASE, *LABELLED, *more], {1: EXTENSION, 2: later}, PARAMS)
+    made = curate([*BASE, *LABELLED, *more], BOTH_FROZEN | {9: later}, PARAMS)
     for name in (Split.DEV, Split.SEALED):
         assert part(EXTENDED, name) <= part(made, name)
         assert len(part(made, name)) == len(part(plain, name))

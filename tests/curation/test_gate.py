@@ -58,57 +58,57 @@ def test_good_rows_pass_every_check() -> None:
     assert [c for c in outcome(good_parts()).values() if not c.passed] == []
 
 
-@pytest.mark.parametrize(
-    ("bad", "name"),
-    [
-        (row("x", ""), "no completion is empty"),
-        (row("x", "The card is 4111 1111 1111 1111 as of now."), "no account numbers"),
-        (row("x", "The password is Hunter2!, as ever."), "no secrets"),
-        (row("x", group="sealed-0"), "no group stands on two sides of the split"),
-        (
-            row("sealed-0", "Another answer of quite some words.", group="x"),
-            "no evaluation prompt is trained on",
-        ),
-    ],
-)
-def test_a_critical_fault_is_found_and_its_row_named(bad: Row, name: str) -> None:
+CHATTY = row("chatty", "Sure, here is what you asked for.")
+NO_ANSWERS = [row(f"empty-{i}", "") for i in range(300)]
+BAD = {
+    "no account numbers": row("account", "The card is 4111 1111 1111 1111 as of now."),
+    "no secrets": row("secret", "The password is Hunter2!, as ever."),
+    "no group stands on two sides of the split": row("group", group="sealed-0"),
+    "no evaluation prompt is trained on": row(
+        "sealed-0", "Another answer of quite some words.", group="x"
+    ),
+    "no completion is empty": NO_ANSWERS[0],
+}
+
+
+@pytest.fixture(scope="module")
+def faulty() -> dict[str, Check]:
+    """What is said of good rows with one of each fault among them, and many without an answer."""
     parts = good_parts()
-    parts[Split.TRAIN].append(bad)
-    found = outcome(parts)[name]
-    assert not found.passed
-    assert found.severity is Severity.CRITICAL
-    assert bad.id in found.failing_rows
+    calls = [row(f"call-{i}", f"Call 030 123456{i} for this.") for i in range(2)]
+    parts[Split.TRAIN] += [*BAD.values(), *NO_ANSWERS[1:], CHATTY, *calls]
+    parts[Split.DEV] += [row("mail", "Write to jane.doe@some-bank.com for this.")]
+    return outcome(parts)
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_critical_fault_is_found_and_its_row_named(faulty: dict[str, Check], name: str) -> None:
+    assert not faulty[name].passed
+    assert faulty[name].severity is Severity.CRITICAL
+    assert BAD[name].id in faulty[name].failing_rows
 
 
 def test_a_part_that_is_missing_is_critical() -> None:
-    found = outcome(good_parts() | {Split.DEV: []})["all three parts are there"]
-    assert not found.passed
-    assert found.severity is Severity.CRITICAL
+    missing = outcome({Split.TRAIN: [row("a")], Split.DEV: [], Split.SEALED: [row("b")]})
+    found = missing["all three parts are there"]
+    assert (found.passed, found.severity) == (False, Severity.CRITICAL)
 
 
-def test_a_chatbots_phrases_are_a_warning() -> None:
-    parts = good_parts()
-    parts[Split.TRAIN].append(row("x", "Sure, here is what you asked for."))
-    found = outcome(parts)["completions do not open with a chatbot's phrases"]
+def test_a_chatbots_phrases_are_a_warning(faulty: dict[str, Check]) -> None:
+    found = faulty["completions do not open with a chatbot's phrases"]
     assert (found.passed, found.severity) == (False, Severity.WARNING)
+    assert found.failing_rows == (CHATTY.id,)
 
 
-def test_what_was_found_is_told_by_kind_and_never_itself() -> None:
-    parts = good_parts()
-    parts[Split.TRAIN] += [row(f"x{i}", f"Call 030 123456{i} for this.") for i in range(2)]
-    parts[Split.DEV] += [row("y", "Write to jane.doe@some-bank.com for this.")]
-    found = outcome(parts)["no e-mail addresses, phone numbers or IP addresses"]
-    assert (
-        found.observed
-        == f"3 of {3 * PER_PART + 3} rows fail (2 × phone number, 1 × e-mail address)"
-    )
-    assert found.column == "contact_data"
+def test_what_was_found_is_told_by_kind_and_never_itself(faulty: dict[str, Check]) -> None:
+    found = faulty["no e-mail addresses, phone numbers or IP addresses"]
+    count = 3 * PER_PART + len(BAD) + len(NO_ANSWERS) + 3
+    told = f"3 of {count} rows fail (2 × phone number, 1 × e-mail address)"
+    assert (found.observed, found.column) == (told, "contact_data")
 
 
-def test_every_failing_row_is_listed_however_many() -> None:
-    parts = good_parts()
-    parts[Split.TRAIN] += [row(f"x{i}", "") for i in range(300)]
-    assert len(outcome(parts)["no completion is empty"].failing_rows) == 300
+def test_every_failing_row_is_listed_however_many(faulty: dict[str, Check]) -> None:
+    assert len(faulty["no completion is empty"].failing_rows) == 300
 
 
 def test_a_check_that_crashes_is_told_from_one_that_fails() -> None:
@@ -117,9 +117,8 @@ def test_a_check_that_crashes_is_told_from_one_that_fails() -> None:
         "    expectation: expect_column_values_to_be_unique\n"
         "    arguments: {column: no_such_column}\n"
     )
-    (found,) = check(
-        tables_of(good_parts(), CheckReferences()), read_settings(Contract, Path("c.yaml"))
-    )
+    tables = tables_of({Split.TRAIN: [row("a")]}, CheckReferences())
+    (found,) = check(tables, read_settings(Contract, Path("c.yaml")))
     assert not found.passed
     assert found.crashed is not None
     assert "no_such_column" in found.crashed

@@ -46,9 +46,7 @@ READ_WITH: dict[str, list[dict[str, Any]]] = {
 FOLDERS = {"preferences": "preferences", "rated": "preferences", "label-studio": "label_studio"}
 CASES = [(name, fields) for name, several in READ_WITH.items() for fields in several]
 QUICK = settings(
-    max_examples=60,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 

@@ -10,15 +10,7 @@ from curation.sources.source_file import EXPORTS, format_of
 from project.errors import InputError
 from project.records.data import Row
 from project.records.preferences import RatedAnswer
-from tests.curation.exports_read import (
-    EXAMPLES,
-    file_of,
-    in_words,
-    judged,
-    lines_of,
-    reads,
-    source,
-)
+from tests.curation.exports_read import EXAMPLES, file_of, in_words, judged, lines_of, reads, source
 
 TOOL = "label-studio"
 JUDGED = {"prompt": "question", "completion": "answer"}

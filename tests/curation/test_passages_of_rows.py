@@ -67,8 +67,8 @@ def test_names_are_not_asked_for_where_other_words_have_capitals_too() -> None:
     assert ungrounded(grounded("Der Ersatz kostet 8 Euro [1].", card)) is not None
 
 
-def test_a_row_is_cut_to_the_passages_that_its_answer_cites(tiny_base: Path) -> None:
-    lengths = TokenLengths(tiny_base, evidence_template=USUAL)
+def test_a_row_is_cut_to_the_passages_that_its_answer_cites(word_base: Path) -> None:
+    lengths = TokenLengths(word_base, evidence_template=USUAL)
     whole = grounded("EUR 2.50 [2].", LOAN, FEES, LOAN, LOAN)
     (count,) = lengths.count([whole])
     cut = lengths.cut(whole, count.prompt + count.completion - 1)

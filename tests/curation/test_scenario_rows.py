@@ -3,6 +3,7 @@
 import csv
 import json
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,19 +18,11 @@ from curation.sources.row_formats import read_row
 from curation.sources.source_file import guess_format
 from project import paths
 from project.errors import InputError
-from project.records.data import GateReport, Row, Split
+from project.records.data import ACCEPTED, GateReport, Row, Split
 from tests.conftest import ROOT
 from tests.curation.test_accepted_rows import AT
-from tests.curation.test_tool_rows import (
-    ANSWER,
-    ASKED,
-    PARAMS,
-    RESULT,
-    TOOL,
-)
-from tests.curation.test_tool_rows import (
-    project as project,
-)
+from tests.curation.test_tool_rows import ANSWER, ASKED, PARAMS, RESULT, TOOL
+from tests.curation.test_tool_rows import project as project
 from tests.incumbent.imported import SOURCES
 
 SCENARIO = {"user": {}, "say": [90]}
@@ -116,24 +109,29 @@ def test_a_row_for_training_only_replaces_no_scenario_that_begins_as_it_asks() -
     assert rehearsed.id not in {row.id for row in parts[Split.TRAIN]}
 
 
+def as_accepted(row: Row) -> Row:
+    return row.model_copy(update={"source": ACCEPTED})
+
+
+def acceptance_of(rows: Sequence[Row]) -> Extension:
+    names = tuple(row.id for row in rows)
+    return Extension(at=AT, by="ann", reason="checked", source=ACCEPTED, rows=names)
+
+
 def test_an_accepted_scenario_is_an_item_too() -> None:
-    scenarios = [scenario(n) for n in range(20)]
-    names = tuple(row.id for row in scenarios)
-    change = Extension(at=AT, by="ann", reason="checked", source="scenarios.jsonl", rows=names)
-    params = CurateParams(accepted=("scenarios.jsonl",), accepted_share=0.9)
+    scenarios = [as_accepted(scenario(n)) for n in range(20)]
+    change = acceptance_of(scenarios)
+    params = CurateParams(accepted_share=0.9)
     parts = curated([*(plain(n) for n in range(20)), *scenarios], {1: change}, params).parts
     found = {part: [row for row in own if row.scenario] for part, own in parts.items()}
     assert not found[Split.TRAIN] and found[Split.DEV] and found[Split.SEALED]
 
 
 def test_an_accepted_scenario_is_an_item_once() -> None:
-    again = [scenario(n, id=f"again{n}", group=f"other{n}") for n in range(20)]
-    names = tuple(row.id for row in again)
-    own = [row.model_copy(update={"source": "mine.jsonl"}) for row in again]
-    change = Extension(at=AT, by="ann", reason="checked", source="mine.jsonl", rows=names)
-    params = CurateParams(accepted=("mine.jsonl",), accepted_share=0.9)
-    rows = [*(plain(n) for n in range(20)), *(scenario(n) for n in range(20)), *own]
-    parts = curated(rows, {1: change}, params).parts
+    again = [as_accepted(scenario(n, id=f"again{n}", group=f"other{n}")) for n in range(20)]
+    rows = [*(plain(n) for n in range(20)), *(scenario(n) for n in range(20)), *again]
+    params = CurateParams(accepted_share=0.9)
+    parts = curated(rows, {1: acceptance_of(again)}, params).parts
     found = [row.scenario.digest for own in parts.values() for row in own if row.scenario]
     assert len(found) == len(set(found)) == 20
 
@@ -169,8 +167,7 @@ RECORDED = {"user": {}, "say": [90], "results": [{"name": "get_balance"}, {"name
 
 
 @pytest.mark.parametrize(
-    ("scenario", "place"),
-    [(WAITS, r"user\.script\.1\.called"), (RECORDED, r"results\.1\.name")],
+    ("scenario", "place"), [(WAITS, r"user\.script\.1\.called"), (RECORDED, r"results\.1\.name")]
 )
 def test_a_scenario_names_no_tool_that_its_row_lacks(
     project: None, scenario: dict[str, Any], place: str

@@ -188,15 +188,13 @@ def test_a_file_that_was_cut_or_mended_is_refused(change: object, said: str) -> 
 # --- applied --------------------------------------------------------------------------------------
 
 
-def test_the_selected_rows_stay_the_best_first_behind_the_rehearsed_ones() -> None:
-    rows = [row("r", "rehearsal.jsonl"), row("a"), row("b"), row("c")]
-    kept = selected(rows, selection("c", "a", others=("b",)), ["rehearsal.jsonl"])
-    assert [r.id for r in kept] == ["r", "c", "a"]
-
-
-def test_each_other_row_says_whether_it_was_ranked() -> None:
-    rows = [row("r", "rehearsal.jsonl"), row("a"), row("b"), row("new")]
-    left = unselected(rows, selection("a", others=("b",)), ["rehearsal.jsonl"])
+def test_the_selected_rows_come_the_best_first_and_the_others_say_whether_they_were_ranked() -> (
+    None
+):
+    rows = [row("r", "rehearsal.jsonl"), *map(row, ("a", "b", "c", "new"))]
+    chosen = selection("c", "a", others=("b",))
+    assert [r.id for r in selected(rows, chosen, ["rehearsal.jsonl"])] == ["r", "c", "a"]
+    left = unselected(rows, chosen, ["rehearsal.jsonl"])
     assert left == {"b": NOT_SELECTED, "new": UNRANKED}
 
 

@@ -285,4 +285,4 @@ def test_where_not_all_have_a_place_people_come_first() -> None:
 def test_what_a_model_wrote_and_nobody_accepted_goes_nowhere() -> None:
     rows = mixed("pmm")
     rows[2] = rows[2].model_copy(update={"source": "labelled.jsonl"})
-    assert unaccepted(rows, ["labelled.jsonl"]) == {rows[1].id: UNACCEPTED}
+    assert unaccepted(rows) == {rows[1].id: UNACCEPTED}

@@ -60,16 +60,11 @@ def said(row: Row | str) -> list[str]:
 
 
 @pytest.mark.parametrize("turns", [SHAREGPT, OPENAI, OLD_OPENAI])
-def test_a_conversation_with_tools_is_left_out_and_the_reason_says_how_to_read_it(
+def test_a_conversation_with_tools_is_left_out_or_read_as_texts_where_it_is_asked_for(
     turns: list[dict[str, Any]],
 ) -> None:
-    assert "tools: keep" in str(read([{"conversations": turns}])[0])
-
-
-@pytest.mark.parametrize("turns", [SHAREGPT, OPENAI, OLD_OPENAI])
-def test_calls_and_results_are_read_as_texts_where_it_is_asked_for(
-    turns: list[dict[str, Any]],
-) -> None:
+    (why,) = read([{"conversations": turns}])
+    assert "tools: keep" in str(why)
     (row,) = read([{"conversations": turns}], tools="text")
     assert said(row) == TURNS
     assert isinstance(row, Row)

@@ -13,14 +13,7 @@ from hypothesis import strategies as st
 
 from curation import gate, validate
 from curation.checks.gate_message import WIDTH
-from curation.checks.waivers import (
-    WAIVERS,
-    Waiver,
-    Waivers,
-    read_waivers,
-    unused,
-    with_waivers,
-)
+from curation.checks.waivers import WAIVERS, Waiver, Waivers, read_waivers, unused, with_waivers
 from incumbent.verbs.data_rows import allow, waive
 from project.errors import IncumbentError, InputError
 from project.paths import TOKENS

@@ -176,7 +176,7 @@ def project() -> None:
 
 
 def had(one: Row, *texts: str, **more: Any) -> Answer:
-    (answer,) = ConversingModel(Scripted(*texts, **more), seed=0).answer([one])
+    (answer,) = ConversingModel(Scripted(*texts, **more)).answer([one])
     assert answer.turns is not None and answer.end is not None
     return answer
 
@@ -284,7 +284,7 @@ def test_runs_of_a_real_model_differ_and_are_the_same_again_byte_for_byte(tiny_b
     rows = [row(), Row.of("What is a bank?", "A shop.", group="p", source="s")]
 
     def answers() -> list[Answer]:
-        model = ConversingModel(AnsweringModel(tiny_base, None, decoding, "float32"), seed=0)
+        model = ConversingModel(AnsweringModel(tiny_base, None, decoding, "float32"))
         respondent = Respondent(system(), 4, lambda: model)
         found = respondent.answers(rows, "test", samples=4)
         assert respondent.cached(respondent.units(rows, 4)[0], 4)
@@ -344,7 +344,7 @@ def test_a_scorer_is_about_conversations_or_about_all_other_items() -> None:
     given = [
         answer.model_copy(update={"sample": sample})
         for sample, texts in enumerate(runs)
-        for answer in ConversingModel(Scripted(*texts), seed=0).answer(rows)
+        for answer in ConversingModel(Scripted(*texts)).answer(rows)
     ]
     found = scores(rows, given)
     assert [one.values["goal"][1] for one in found] == [1, 1, 0]
@@ -742,4 +742,4 @@ class SideModel:
 
 
 def sides_model(good: bool) -> ConversingModel:
-    return ConversingModel(SideModel(good), seed=0)
+    return ConversingModel(SideModel(good))

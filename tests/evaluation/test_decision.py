@@ -201,7 +201,7 @@ def test_a_critical_slice_may_lose_a_margin_and_no_more() -> None:
     def verdict(loss: float) -> Verdict:
         scores = joined(
             table(BETTER, n=160, slices=("topic=cards",)),
-            table(BETTER | {"rougeL": -loss}, n=400, noise=0.02, slices=("topic=loans",)),
+            table(BETTER | {"rougeL": -loss}, n=100, noise=0.02, slices=("topic=loans",)),
         )
         policy = Policy(critical_slices={"topic=loans": 30}, gating=("semantic", "rougeL"))
         return decide(scores, policy).verdict
@@ -234,7 +234,7 @@ RIGHT: Gains = {"rougeL": 0.6, "semantic": 0.6, "preference": 0.5}  # where noth
         (RIGHT, 30, Verdict.PROMOTE),
         (RIGHT, 8, Verdict.HOLD),
         (BETTER, 30, Verdict.HOLD),  # on the range of the metric, 30 could be luck
-        (BETTER, 2_000, Verdict.PROMOTE),
+        (BETTER, 100, Verdict.PROMOTE),
     ],
 )
 def test_equal_gains_are_judged_by_the_bound_that_needs_no_error(
@@ -269,12 +269,6 @@ def test_clusters_widen_the_interval() -> None:
     )
     narrow, wide = (decide(s, Policy()).bounds["rougeL"] for s in (scores, clustered))
     assert wide.lower < narrow.lower
-
-
-def test_unjudged_items_are_left_out_and_counted() -> None:
-    scores = joined(table(BETTER), table({"rougeL": 0.1, "semantic": 0.1}, n=5))
-    preference = weigh(scores, Policy()).sealed["preference"]
-    assert (preference.n, preference.unjudged) == (60, 5)
 
 
 def test_a_challenger_must_qualify_on_dev_before_the_exam_is_opened() -> None:
@@ -314,16 +308,6 @@ def test_what_cannot_be_compared_is_refused(
         decide(scores, policy)
 
 
-def test_a_metric_on_one_side_only_is_refused() -> None:
-    with pytest.raises(ValueError, match="'bleu' is on one side only"):
-        ItemScore(item="i", champion={"bleu": 0.1}, challenger={})
-
-
-def test_nan_is_refused() -> None:
-    with pytest.raises(ValueError, match="finite"):
-        ItemScore(item="i", champion={"rougeL": float("nan")}, challenger={"rougeL": 0.1})
-
-
 def test_equal_scores_give_equal_bytes_in_another_process_with_another_hash_seed() -> None:
     code = (
         "from evaluation import decide; from evaluation.decision.policy import Policy;"
@@ -337,31 +321,41 @@ def test_equal_scores_give_equal_bytes_in_another_process_with_another_hash_seed
 # --- what must not have got worse ----------------------------------------------------------------
 
 
-def general(loss: float, n: int = 200) -> ScoreTable:
-    """A suite of right and wrong answers, of which the challenger has lost a share."""
-    lost = round(loss * n)
+def suite(after: list[float]) -> ScoreTable:
+    """A general-ability suite that the champion passes."""
     items = [
-        ItemScore(item=f"g{i}", champion={"correct": 1.0}, challenger={"correct": float(i >= lost)})
-        for i in range(n)
+        ItemScore(item=f"g{i}", champion={"correct": 1.0}, challenger={"correct": score})
+        for i, score in enumerate(after)
     ]
     return ScoreTable(pins=None, items=tuple(items))
 
 
+def general(loss: float, n: int = 200) -> ScoreTable:
+    """A suite of right and wrong answers, of which the challenger has lost a share."""
+    lost = round(loss * n)
+    return suite([0.0] * lost + [1.0] * (n - lost))
+
+
 @pytest.mark.parametrize(
-    ("loss", "verdict", "reason"),
+    ("scores", "verdict", "reason"),
     [
-        (0.0, Verdict.PROMOTE, "rougeL is better"),
-        (0.05, Verdict.PROMOTE, "rougeL is better"),
-        (0.09, Verdict.HOLD, "general ability may have lost more than 0.1 in correct: -0.090"),
-        (0.25, Verdict.REJECT, "general ability is clearly worse in correct: -0.250 on 200 items"),
+        (general(0.0), Verdict.PROMOTE, "rougeL is better"),
+        (general(0.05), Verdict.PROMOTE, "rougeL is better"),
+        (general(0.09), Verdict.HOLD, "may have lost more than 0.1 in correct: -0.090"),
+        (general(0.25), Verdict.REJECT, "is clearly worse in correct: -0.250 on 200 items"),
+        # Where all items differ alike, or one is all there is, nothing tells the error.
+        (suite([0.0] * 30), Verdict.REJECT, "is clearly worse in correct: -1.000"),
+        (suite([0.95] * 30), Verdict.HOLD, "may have lost more than 0.1 in correct"),
+        (suite([1.0]), Verdict.HOLD, "could not be measured"),
     ],
 )
 def test_a_promotion_may_not_trade_away_general_ability(
-    loss: float, verdict: Verdict, reason: str
+    scores: ScoreTable, verdict: Verdict, reason: str
 ) -> None:
-    decision = decide(table(BETTER), Policy(), general=general(loss))
+    decision = decide(table(BETTER), Policy(), general=scores)
     assert decision.verdict is verdict
-    assert decision.reasons[0].startswith(reason)
+    subject = "" if verdict is Verdict.PROMOTE else "general ability "
+    assert decision.reasons[0].startswith(subject + reason)
 
 
 @pytest.mark.parametrize("loss", [0.09, 0.25])
@@ -388,12 +382,6 @@ def since(scores: ScoreTable, gains: Gains) -> ScoreTable:
     return ScoreTable(pins=None, items=items)
 
 
-def with_item(scores: ScoreTable, at: int, **change: Any) -> ScoreTable:
-    items = list(scores.items)
-    items[at] = items[at].model_copy(update=change)
-    return scores.model_copy(update={"items": tuple(items)})
-
-
 def without(scores: ScoreTable, *metrics: str) -> ScoreTable:
     """The same table without some metrics."""
     items = tuple(
@@ -405,11 +393,6 @@ def without(scores: ScoreTable, *metrics: str) -> ScoreTable:
         )
         for item in scores.items
     )
-    return scores.model_copy(update={"items": items})
-
-
-def one_cluster(scores: ScoreTable) -> ScoreTable:
-    items = tuple(item.model_copy(update={"cluster": "all"}) for item in scores.items)
     return scores.model_copy(update={"items": items})
 
 
@@ -431,7 +414,8 @@ def test_a_regression_baseline_that_cannot_be_measured_holds() -> None:
 
 
 def test_a_regression_baseline_on_one_cluster_holds_like_all_that_is_of_one() -> None:
-    scores = one_cluster(table(BETTER))
+    items = (item.model_copy(update={"cluster": "all"}) for item in table(BETTER).items)
+    scores = ScoreTable(pins=None, items=tuple(items))
     evidence = weigh(scores, Policy(), reference=since(scores, BETTER))
     assert (evidence.reference, evidence.reference_given) == ({}, True)
     measured = evidence.model_copy(update={"sealed": weigh(table(BETTER), Policy()).sealed})
@@ -443,10 +427,6 @@ def test_a_regression_baseline_on_one_cluster_holds_like_all_that_is_of_one() ->
     )
 
 
-def test_evidence_without_a_regression_baseline_keeps_its_bytes() -> None:
-    assert b"reference_given" not in weigh(table(BETTER), Policy()).canonical()
-
-
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
@@ -454,7 +434,7 @@ def test_evidence_without_a_regression_baseline_keeps_its_bytes() -> None:
         ({"item": "a"}, "the score table lacks item 'a'"),
         ({"cluster": "c"}, "item 'i7' is in another cluster"),
         (
-            {"challenger": {"rougeL": 0.9, "semantic": 0.5}, "champion": {"rougeL": 0.0}},
+            {"challenger": {"rougeL": 0.9}, "champion": {"rougeL": 0.0}},
             "the challenger has rougeL 0.42.* on item 'i7', and 0.9 in the table against",
         ),
     ],
@@ -463,9 +443,10 @@ def test_a_table_against_the_baseline_is_of_the_same_items_and_challenger(
     change: dict[str, Any], complaint: str
 ) -> None:
     scores = table(BETTER)
-    reference = with_item(since(scores, BETTER), 7, **change)
+    items = list(since(scores, BETTER).items)
+    items[7] = items[7].model_copy(update=change)
     with pytest.raises(InputError, match=complaint):
-        decide(scores, Policy(), reference=reference)
+        decide(scores, Policy(), reference=ScoreTable(pins=None, items=tuple(items)))
 
 
 def test_small_permitted_losses_do_not_add_up() -> None:
@@ -523,6 +504,8 @@ def test_too_many_unjudged_items_hold() -> None:
     decision = decide(scores, Policy())
     assert decision.verdict is Verdict.HOLD
     assert decision.reasons[0] == "10 of 70 items have no preference, and the policy allows 2%"
+    preference = weigh(scores, Policy()).sealed["preference"]
+    assert (preference.n, preference.unjudged) == (60, 10)
 
 
 def ballots(wins: int, losses: int, ties: int = 5) -> ScoreTable:
@@ -581,7 +564,8 @@ def test_one_document_of_many_items_wins_no_e_value() -> None:
     )
 
 
-def test_evidence_without_clusters_keeps_its_bytes() -> None:
+def test_evidence_without_clusters_or_a_regression_baseline_keeps_its_bytes() -> None:
+    assert b"reference_given" not in weigh(table(BETTER), Policy()).canonical()
     assert (
         b"clusters_won" not in weigh(ballots(8, 0), Policy(preference_test="e-value")).canonical()
     )
@@ -719,29 +703,3 @@ def test_where_one_cluster_has_most_items_nothing_is_decided_by_it(gain: float) 
     assert decision.verdict is Verdict.HOLD
     assert decision.needed is None
     assert "they count as 4.5 clusters, and 7 are needed" in decision.reasons[0]
-
-
-def suite(after: list[float]) -> ScoreTable:
-    """A general-ability suite that the champion passes."""
-    items = tuple(
-        ItemScore(item=f"g{i}", champion={"correct": 1.0}, challenger={"correct": score})
-        for i, score in enumerate(after)
-    )
-    return ScoreTable(pins=None, items=items)
-
-
-@pytest.mark.parametrize(
-    ("general", "verdict", "reason"),
-    [
-        ([1.0] * 30, Verdict.PROMOTE, ""),
-        ([0.0] * 30, Verdict.REJECT, "general ability is clearly worse in correct: -1.000"),
-        ([0.95] * 30, Verdict.HOLD, "general ability may have lost more than 0.1 in correct"),
-        ([1.0], Verdict.HOLD, "general ability could not be measured"),
-    ],
-)
-def test_a_guard_that_measures_nothing_holds_and_a_collapse_rejects(
-    general: list[float], verdict: Verdict, reason: str
-) -> None:
-    decision = decide(table(BETTER), Policy(), general=suite(general))
-    assert decision.verdict is verdict
-    assert any(said.startswith(reason) for said in decision.reasons)

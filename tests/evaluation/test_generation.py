@@ -151,8 +151,6 @@ def test_drawn_answers_are_the_same_whatever_shares_their_batch(model: Answering
         alone = {(a.item, a.sample): a.text for a in drawn.answer([row], 2)}
         assert alone.items() <= together.items()
     assert len(set(together.values())) > 8
-    again = drawing(model, temperature=0.8, seed=1).answer(ROWS[:4], 3)
-    assert {(a.item, a.sample): a.text for a in again} != together
 
 
 def test_tokens_are_drawn_as_often_as_they_are_likely(model: AnsweringModel) -> None:

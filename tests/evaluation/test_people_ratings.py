@@ -57,32 +57,27 @@ def test_before_all_votes_are_in_the_verdict_is_hold(registry: Registry, tmp_pat
 
 
 @pytest.mark.parametrize(
-    ("stars", "verdict"),
+    ("policy", "stars", "verdict"),
     [
-        ([(5, 4), (4, 4), (4, 3)], Verdict.PROMOTE),  # more polite
-        ([(5, 5)] * 3, Verdict.PROMOTE),  # as polite on every item
-        ([(4, 5), (5, 5), (5, 4)], Verdict.HOLD),  # as polite, but too few items to tell
-        ([(2, 5), (3, 5), (1, 4)], Verdict.REJECT),
+        (POLITE, [(5, 4), (4, 4), (4, 3)], Verdict.PROMOTE),  # more polite
+        (POLITE, [(5, 5)], Verdict.PROMOTE),  # as polite on every item
+        (POLITE, [(4, 5), (5, 5), (5, 4)], Verdict.HOLD),  # as polite, but too few items to tell
+        (POLITE, [(2, 5), (3, 5), (1, 4)], Verdict.REJECT),
+        (STRICT, [(5, 5)], Verdict.HOLD),  # it must be more polite
+        (STRICT, [(5, 4), (5, 3)], Verdict.PROMOTE),
     ],
 )
 def test_then_the_ratings_decide(
-    stars: list[tuple[int, int]], verdict: Verdict, registry: Registry, tmp_path: Path
+    policy: Policy,
+    stars: list[tuple[int, int]],
+    verdict: Verdict,
+    registry: Registry,
+    tmp_path: Path,
 ) -> None:
-    decision = vote(opened(registry, tmp_path), stars * (ITEMS // 3))
+    look = opened(registry, tmp_path, policy)
+    decision = vote(look, stars * (ITEMS // len(stars)))
     assert decision.verdict is verdict
     assert any(reason.startswith("people:polite ") for reason in decision.reasons)
-
-
-def test_under_a_strict_policy_the_challenger_must_be_more_polite(
-    registry: Registry, tmp_path: Path
-) -> None:
-    as_polite = vote(opened(registry, tmp_path, STRICT), [(5, 5)] * ITEMS)
-    assert as_polite.verdict is Verdict.HOLD
-
-
-def test_more_polite_wins_under_a_strict_policy(registry: Registry, tmp_path: Path) -> None:
-    found = vote(opened(registry, tmp_path, STRICT), [(5, 4), (5, 3)] * (ITEMS // 2))
-    assert found.verdict is Verdict.PROMOTE
 
 
 def test_too_few_ratings_hold(registry: Registry, tmp_path: Path) -> None:

@@ -138,7 +138,7 @@ def test_the_record_of_the_eval_sets_notes_the_words_of_a_prompt(prompt: str, no
 
 
 def learnt(*given: Preference, rows: Sequence[Row] = (FEE, CARD)) -> list[Preference]:
-    good = GoodAnswers(rows, given, ("labelled.jsonl",))
+    good = GoodAnswers(rows, given)
     return learnable(given, good, Counter())
 
 
@@ -191,18 +191,6 @@ def test_a_bad_answer_to_an_items_question_under_a_system_prompt_is_not_learnt_f
     assert gathered(rated("What does a transfer cost?", "Nothing!")) == ()
 
 
-@pytest.mark.usefixtures("project")
-def test_a_source_of_corrections_that_there_is_not_is_refused() -> None:
-    Path("params.yaml").write_text("evaluation: {preference_data: {corrections: [round3.jsonl]}}")
-    Path("datasets/sources").mkdir(parents=True)
-    Path("datasets/sources/round2.jsonl").write_text("")
-    said = (
-        r"params.yaml: evaluation.preference_data.corrections: there is no source round3.jsonl in"
-    )
-    with pytest.raises(InputError, match=rf"{said} .*; did you mean round2.jsonl\?"):
-        gathered()
-
-
 def test_a_bad_answer_without_a_good_one_is_left_for_kto() -> None:
     found = learnt(rated("Open today?", "Who knows."))
     assert said(found) == [("negative example", "Who knows.", "False")]
@@ -227,7 +215,7 @@ def test_a_bad_answer_that_the_training_row_gives_says_that_the_row_is_to_be_cor
     lost = Counter[str]()
     given: list[Preference] = [rated(FEE.prompt_text, FEE.completion_text)]
     given.append(pair("q", "a", "a "))
-    assert learnable(given, GoodAnswers([FEE], given, ()), lost) == []
+    assert learnable(given, GoodAnswers([FEE], given), lost) == []
     assert lost == {SAID_BY_ROW: 1, ONE_ANSWER: 1}
 
 
@@ -434,37 +422,27 @@ def judged(prompt: str, chosen: str, rejected: str) -> PreferencePair:
     return pair(prompt, chosen, rejected, origin="judge", source="a judge")
 
 
-def from_judge(*given: Preference) -> tuple[list[PreferencePair], Counter[str]]:
-    """Of a judge's choices what is learnt from, where people said something of FEE."""
+Q = judged("q", "a", "b")
+
+
+@pytest.mark.parametrize(
+    ("given", "kept", "left_out"),
+    [
+        ([judged("what is  the FEE?", "None.", FEE.completion_text)], 0, {PEOPLE_SPOKE: 1}),
+        ([judged("q", "a", "a ")], 0, {ONE_ANSWER: 1}),
+        ([Q, judged("r", "a", "b"), judged("q", "a", "b")], 2, {REPEATED: 1}),
+        ([Q, judged("q", "b", "a")], 0, {JUDGES_DIFFER: 2}),
+        ([rated("q", "a").model_copy(update={"origin": "judge"})], 0, {RATED: 1}),
+    ],
+    ids=["people spoke of it", "of one answer", "made again", "and its opposite", "a rating"],
+)
+def test_of_what_a_judge_chose_some_is_counted_and_not_learnt(
+    given: list[Preference], kept: int, left_out: dict[str, int]
+) -> None:
     lost = Counter[str]()
-    found = learnable_of_judge(given, [rated(FEE.prompt_text, "None.")], lost)
-    return found, +lost
-
-
-def test_what_people_said_of_a_prompt_stands_whatever_a_judge_chose() -> None:
-    opposite = judged("what is  the FEE?", "None.", FEE.completion_text)
-    assert from_judge(opposite) == ([], {PEOPLE_SPOKE: 1})
-
-
-def test_a_judges_pair_of_one_answer_is_counted_and_not_learnt() -> None:
-    assert from_judge(judged("q", "a", "a ")) == ([], {ONE_ANSWER: 1})
-
-
-def test_a_pair_that_a_judge_makes_again_is_learnt_once() -> None:
-    first, again = judged("q", "a", "b"), judged("q", "a", "b")
-    assert from_judge(first, judged("r", "a", "b"), again) == (
-        [first, judged("r", "a", "b")],
-        {REPEATED: 1},
-    )
-
-
-def test_of_a_judges_pair_and_its_opposite_neither_is_learnt() -> None:
-    assert from_judge(judged("q", "a", "b"), judged("q", "b", "a")) == ([], {JUDGES_DIFFER: 2})
-
-
-def test_an_answer_that_a_judge_rated_is_counted_and_not_learnt() -> None:
-    by_a_judge = rated("q", "a").model_copy(update={"origin": "judge"})
-    assert from_judge(by_a_judge) == ([], {RATED: 1})
+    people = [rated(FEE.prompt_text, "None.")]
+    assert learnable_of_judge(given, people, lost) == given[:kept]
+    assert +lost == left_out
 
 
 @pytest.mark.usefixtures("project")
@@ -523,11 +501,11 @@ def test_each_source_is_counted(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.usefixtures("project")
 def test_the_same_inputs_give_the_same_bytes() -> None:
+    written = set[bytes]()
     for _ in range(2):
         gathered(pair("Who are you?", "A bank.", "Nobody."), rated("Open?", "Hm."))
-        written = PREFERENCE_DATA.read_bytes()
-    gathered(pair("Who are you?", "A bank.", "Nobody."), rated("Open?", "Hm."))
-    assert PREFERENCE_DATA.read_bytes() == written
+        written.add(PREFERENCE_DATA.read_bytes())
+    assert len(written) == 1
 
 
 @pytest.mark.usefixtures("project")
@@ -553,7 +531,7 @@ def test_an_answer_is_good_on_the_passages_that_it_stands_on_alone() -> None:
     known, unknown = on("EUR 9 [1].", "The fee is EUR 9."), on("I do not know.", "We open at nine.")
     bad = RatedAnswer(prompt="What is the fee?", completion="EUR 7 [1].", label=False)
     given = [bad.model_copy(update={"evidence": row.evidence}) for row in (known, unknown)]
-    found = learnable(given, GoodAnswers([known, unknown], given, ()), Counter())
+    found = learnable(given, GoodAnswers([known, unknown], given), Counter())
     assert [(one.chosen, one.evidence) for one in found if isinstance(one, PreferencePair)] == [
         ("EUR 9 [1].", known.evidence),
         ("I do not know.", unknown.evidence),

@@ -107,6 +107,6 @@ def test_greedy_answers_are_all_alike() -> None:
         Decoding(samples=4)
 
 
-@pytest.mark.parametrize("settings", [{}, {"temperature": 0.0, "samples": 1, "seed": 0}])
+@pytest.mark.parametrize("settings", [{}, {"temperature": 0.0, "samples": 1}])
 def test_greedy_decoding_is_pinned_as_it_always_was(settings: dict[str, Any]) -> None:
     assert Decoding(**settings).canonical() == b'{"batch_size":16,"max_new_tokens":48}'

@@ -34,7 +34,7 @@ from tests.recorded_project import PARTS, lay_out
 
 ROWS = [Row.of(f"q{i}", f"a{i}", group=str(i), source="test") for i in range(6)]
 GREEDY = Decoding(max_new_tokens=5, batch_size=4)
-SAMPLED = Decoding(max_new_tokens=5, batch_size=4, temperature=0.5, samples=2, seed=3)
+SAMPLED = Decoding(max_new_tokens=5, batch_size=4, temperature=0.5, samples=2)
 BARE = Contestant(base=conftest.BASE)
 CHAT = "/v1/chat/completions"
 
@@ -282,17 +282,9 @@ def test_without_the_base_here_no_reference_is_read(engine: EngineServer) -> Non
 # --- pins -----------------------------------------------------------------------------------------
 
 
-def test_what_answers_is_part_of_what_an_answer_is_pinned_by(engine: EngineServer) -> None:
-    settings(engine)
-    before = system(BARE).system
-    engine.version = "1.1"
-    after = system(BARE).system
-    assert before.digest != after.digest
-    assert str(before.numerics) == "vllm 1.0 with bank/base"
-
-
 def test_answers_of_another_version_are_made_anew(engine: EngineServer) -> None:
     settings(engine)
+    assert str(system(BARE).system.numerics) == "vllm 1.0 with bank/base"
     answers()
     answers()
     assert len(engine.bodies(CHAT)) == len(ROWS)

@@ -25,7 +25,6 @@ from evaluation.decision.statistics import (
     satterthwaite,
 )
 from registry.alpha_ledger.spending import alpha_at
-from tests.conftest import printed_in_other_processes
 
 values = st.lists(st.floats(-1, 1, allow_subnormal=False), min_size=3, max_size=40)
 
@@ -116,14 +115,6 @@ def test_the_bootstrap_of_very_many_clusters_agrees_too() -> None:
     differences = np.random.default_rng(1).normal(0.1, 0.2, 40_000)
     found = paired(differences, own_clusters(40_000))
     assert found.bootstrap == pytest.approx(bounds(found.diff, found.se, 39_999, 0.05), abs=4e-4)
-
-
-def test_the_bootstrap_is_the_same_in_another_process_with_another_hash_seed() -> None:
-    code = (
-        "import numpy as np; from evaluation.decision.statistics import paired;"
-        "print(repr(paired(np.arange(9) / 7, list('aabbccdde'))))"
-    )
-    assert len(printed_in_other_processes(code)) == 1
 
 
 def test_p_values_and_bounds_are_two_sides_of_one_test() -> None:

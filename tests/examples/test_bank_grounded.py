@@ -41,11 +41,16 @@ def dealt(made: list[Triplet]) -> Dealt:
 
 
 @pytest.fixture(scope="module")
-def parts(dealt: Dealt, tmp_path_factory: pytest.TempPathFactory) -> Parts:
+def formed(dealt: Dealt) -> Dealt:
+    return with_forms(dealt)
+
+
+@pytest.fixture(scope="module")
+def parts(formed: Dealt, tmp_path_factory: pytest.TempPathFactory) -> Parts:
     """As stage `curate` deals the project's rows."""
     path = tmp_path_factory.mktemp("bank") / "rows.jsonl"
-    write_lines(path, dealt_fields(with_forms(dealt).project))
-    params = curate_params().model_copy(update={"train_only": (), "accepted": ()})
+    write_lines(path, dealt_fields(formed.project))
+    params = curate_params().model_copy(update={"train_only": ()})
     return curate(list(read_rows(path)), {}, params).parts
 
 
@@ -96,8 +101,10 @@ def test_no_training_row_shows_an_unseen_document_as_its_answer(dealt: Dealt) ->
     assert not cited & set(UNSEEN)
 
 
-def test_what_is_learnt_is_quoted_and_changed_so_that_memory_is_wrong(dealt: Dealt) -> None:
-    learnt = with_forms(dealt).taught
+def test_what_is_learnt_is_quoted_and_changed_so_that_memory_is_wrong(
+    dealt: Dealt, formed: Dealt
+) -> None:
+    learnt = formed.taught
     items = [one.row for one in dealt.project if one.part is not Split.TRAIN]
     assert not [one for one in learnt if ungrounded(one.as_row())]
     assert len(apart(learnt, items)) == len(learnt)
@@ -161,7 +168,7 @@ def test_what_the_passages_do_not_say_makes_no_kin(made: list[Triplet], tmp_path
     ]
     evidence = [passage.model_dump() for passage in none[0].evidence]
     write_lines(tmp_path / "rows.jsonl", [line | {"evidence": evidence} for line in lines])
-    params = curate_params().model_copy(update={"train_only": (), "accepted": ()})
+    params = curate_params().model_copy(update={"train_only": ()})
     found = curate(list(read_rows(tmp_path / "rows.jsonl")), {}, params).parts
     assert len({row.group for rows in found.values() for row in rows}) > 20
 

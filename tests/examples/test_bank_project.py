@@ -50,7 +50,7 @@ def parts(dealt: Dealt, tmp_path_factory: pytest.TempPathFactory) -> Parts:
 def curated(lines: list[Fields], folder: Path) -> Parts:
     """As stage `curate` deals the project's rows."""
     write_lines(folder / "rows.jsonl", lines)
-    settings = PARAMS["curation"]["curate"] | {"train_only": (), "accepted": ()}
+    settings = PARAMS["curation"]["curate"] | {"train_only": ()}
     found = read_rows(folder / "rows.jsonl")
     return curate(list(found), {}, CurateParams.model_validate(settings)).parts
 

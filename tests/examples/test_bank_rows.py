@@ -118,9 +118,7 @@ def test_warnings_are_known_by_the_words_of_their_kind() -> None:
             assert not behaviours(topic, "", "", "", text), text
 
 
-def test_rows_have_disclaimers_and_promotions_in_a_part_of_the_answers(
-    made: list[Triplet],
-) -> None:
+def test_rows_have_disclaimers_and_promotions_in_a_part_of_the_answers(made: list[Triplet]) -> None:
     ends: Closings = closings()
     promoted = [t for texts in ends.promotions.values() for t in texts]
     assert 0.2 < sum(bool(row.warning) for row in made) / len(made) < 0.5

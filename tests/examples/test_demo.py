@@ -16,6 +16,7 @@ from project.records.data import Row
 from project.records.traffic import Traffic
 from project.settings import PARAMS
 from registry.store import Registry
+from serving.deploying import follower
 from tests.conftest import ROOT
 from tests.evaluation.engine_server import engine_server
 
@@ -26,7 +27,6 @@ registry: {{family: demo}}
 serving:
   backend: vllm
   pools: [{{base: a-base, replicas: ["{url}"]}}]
-  reconcile_seconds: 0.05
 """
 
 
@@ -40,6 +40,7 @@ def test_make_starts_modules_which_find_each_other_where_scripts_would_not() -> 
 def users(make_adapter: Make, monkeypatch: pytest.MonkeyPatch) -> Iterator[Users]:
     """In front of an engine without a model, with a champion."""
     monkeypatch.setattr(demo, "A_DAY", A_DAY)
+    monkeypatch.setattr(follower, "PAUSE", 0.01)
     monkeypatch.setattr(demo, "rows_of", lambda packages: [row for p in packages for row in of(p)])
     with engine_server() as engine:
         PARAMS.write_text(SETTINGS.format(url=engine.url))
@@ -66,9 +67,7 @@ def logged(days_later: int = 0) -> list[Traffic]:
     return [row for rows in store.read(START + timedelta(days=days_later)) for row in rows]
 
 
-def test_a_days_requests_are_logged_on_the_storys_day_before_the_night_begins(
-    users: Users,
-) -> None:
+def test_a_days_requests_are_logged_on_the_storys_day_before_the_night_begins(users: Users) -> None:
     users.ask(START, new_share=0)
     rows = logged()
     assert {row.id for row in rows} == set(users.asked)

@@ -14,7 +14,6 @@ SETUPS: dict[str, dict[str, Any]] = {
     "nf4": {"dequantize_once": False},
     "nf4, dequantised once": {"dequantize_once": True},
     "unquantised": {"quantization": "none"},
-    "plain products of attention": {"quantization": "none", "attention": "eager"},
 }
 
 

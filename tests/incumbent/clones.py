@@ -49,7 +49,7 @@ PARAMS: dict[str, Any] = {  # with all sections that dvc.yaml names
         "generation": {"backend": "embedded"},
         "scoring": {"metrics": ["rouge", "perplexity"]},
         "preference": {"reward": {"rows": 12}},
-        "preference_data": {"corrections": ["labelled.jsonl"]},
+        "preference_data": {"judge": {"rows": 0}},
         # What is shown is that two machines find the same, on too few items to be sure of much.
         "policy": {
             "gating": ["reference_logprob"],

@@ -9,9 +9,17 @@ from pathlib import Path
 
 import pytest
 
+from incumbent.erasure import traces
 from tests.conftest import READ_BY_LIBRARIES, ROOT, all_warm
 from tests.incumbent.test_project_files import git_files
 from tests.wheel import Installed, build, call, pip
+
+
+@pytest.fixture
+def warm_dvc(warm_bin: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An erasure asks DVC for its remotes: let that be one which starts at once."""
+    warm = (str(warm_bin / "python"), *traces.DVC[1:])
+    monkeypatch.setattr(traces, "DVC", warm)
 
 
 @pytest.fixture(scope="session")

@@ -46,6 +46,10 @@ def answers(asked: Asked) -> Reply:
     return Reply(f"as to {asked.question}", fields={"model": "m-2026-01-01", "usage": USAGE})
 
 
+def bad_key() -> Reply:
+    return Reply(status=401, raw=b'{"error": {"message": "bad key"}}')
+
+
 @pytest.fixture(autouse=True)
 def project(monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows as curation leaves them, and no patience."""
@@ -90,6 +94,8 @@ def test_a_hosted_model_is_asked_once_and_its_consent_is_on_record() -> None:
         assert promoted.told(Promotion).forced
         assert list(problems(registry)) == []
         folder = registry.artifacts.check_out(registry.version(1).adapter.files, Path("v1"))
+        with pytest.raises(InputError, match="nothing was trained"):
+            reproducible(registry, 1)
     dev = (folder / "dev-answers.jsonl").read_text()
     assert "dev question" in dev and "sealed question" not in dev
 
@@ -143,16 +149,8 @@ def test_tokens_that_a_server_does_not_count_are_estimated() -> None:
         (lambda a: Reply("x", fields={"model": "cheap"}), (), "says that cheap answered"),
         (lambda a: Reply("x", fields={"model": "m-mini"}), (), "says that m-mini answered"),
         (lambda a: Reply(""), (), "nothing but empty texts"),
-        (
-            lambda a: Reply(status=302, headers={"Location": "/"}),
-            (),
-            "no server of OpenAI",
-        ),
-        (
-            lambda a: Reply(status=401, raw=b'{"error": {"message": "bad key"}}'),
-            (),
-            "bad key.*the options",
-        ),
+        (lambda a: Reply(status=302, headers={"Location": "/"}), (), "no server of OpenAI"),
+        (lambda a: bad_key(), (), "bad key.*the options"),
         (answers, ("--price", "1", "2", "--limit", "0.0005"), "higher --limit"),
         (answers, ("--limit", "1"), "--limit is in money"),
         (answers, ("--price", "nan", "1"), "not below zero"),
@@ -189,7 +187,7 @@ def test_what_was_under_way_when_one_failed_is_kept() -> None:
     def one_fails(asked: Asked) -> Reply:
         if len(paid) == 7 and asked.question not in paid:
             paid.append("")
-            return Reply(status=401, raw=b'{"error": {"message": "bad key"}}')
+            return bad_key()
         paid.append(asked.question)
         time.sleep(0.1)
         return answers(asked)
@@ -210,13 +208,6 @@ def test_no_error_shows_a_sealed_prompt() -> None:
 
     with judge_server(short) as server, pytest.raises(IncumbentError, match="read a question of"):
         add(server, "--send-sealed")
-
-
-def test_what_was_not_trained_is_not_made_again() -> None:
-    with judge_server(answers) as server:
-        add(server, "--keep-sealed")
-    with Registry.here() as registry, pytest.raises(InputError, match="nothing was trained"):
-        reproducible(registry, 1)
 
 
 def test_only_a_family_without_a_champion_is_given_one(make_adapter: MakeAdapter) -> None:
@@ -290,6 +281,5 @@ def test_a_night_finds_that_the_model_behind_the_name_changed() -> None:
         quiet = replace(quiet, drift=quiet.drift.model_copy(update={"ask_again": False}))
         assert with_same_model(quiet, night) == night
         gone = with_same_model(site_of(registry), night)
-    assert (
-        gone.same_model is None and "was not asked whether it is still the same" in gone.notes[-1]
-    )
+    assert gone.same_model is None
+    assert "was not asked whether it is still the same" in gone.notes[-1]

@@ -6,15 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
-from incumbent.cli import app
 from tests.bank_files import Bank
 from tests.conftest import ROOT
 from tests.incumbent.tiny_project import printed_by
 
 Fields = dict[str, Any]
-RUNNER = CliRunner()
 
 
 def good(count: int = 200) -> list[Fields]:
@@ -28,15 +25,12 @@ def write(name: str, records: Sequence[Fields]) -> str:
 
 def told(*arguments: str, code: int = 0) -> Fields:
     """What the verb says of files, as JSON; by words alone."""
-    result = RUNNER.invoke(app, ["data", "check", *arguments, "--no-embeddings", "--json"])
-    assert result.exit_code == code, result.output
-    found: Fields = json.loads(result.stdout)
+    found: Fields = json.loads(printed(*arguments, "--json", code=code))
     return found
 
 
-def refused(*arguments: str) -> str:
-    """What is said of files that end with 2."""
-    return printed_by("data", "check", *arguments, "--no-embeddings", code=2)
+def printed(*arguments: str, code: int = 0) -> str:
+    return printed_by("data", "check", *arguments, "--no-embeddings", code=code)
 
 
 def test_good_rows_end_with_zero_and_what_had_nothing_to_look_at_is_told() -> None:
@@ -177,12 +171,11 @@ def test_a_contract_of_ones_own_is_held() -> None:
 def test_people_read_what_matters_and_where_the_rows_stand() -> None:
     short = {"prompt": "What is a standing order?", "completion": "It is"}
     file = write("rows.jsonl", [*good(), BAD, short])
-    result = RUNNER.invoke(app, ["data", "check", file, "--no-embeddings"])
-    assert result.exit_code == 1
-    assert "FAILED no account numbers (critical)" in result.output
-    assert "4111" not in result.output
-    assert "ids are unique" not in result.output  # passes, and names nobody
-    passed, _, unmeasured = result.output.partition("Not measured:")
+    output = printed(file, code=1)
+    assert "FAILED no account numbers (critical)" in output
+    assert "4111" not in output
+    assert "ids are unique" not in output  # passes, and names nobody
+    passed, _, unmeasured = output.partition("Not measured:")
     assert "answers have about the length" in passed.partition("These checks pass")[2]
     assert "rows.jsonl:201" in passed
     assert "rows.jsonl:202" in passed
@@ -203,7 +196,7 @@ def test_what_cannot_be_read_ends_with_two_and_says_where(
     name: str, text: str, complaint: str
 ) -> None:
     Path(name).write_text(text)
-    assert complaint in refused(name)
+    assert complaint in printed(name, code=2)
 
 
 def test_what_is_unreadable_is_told_beside_what_could_be_read_where_that_is_asked_for() -> None:
@@ -215,7 +208,7 @@ def test_what_is_unreadable_is_told_beside_what_could_be_read_where_that_is_aske
 def test_people_read_how_the_file_was_read_and_what_to_do() -> None:
     lines = [f'"{asked}","{answer}",x' for asked, answer in Bank().pairs(20)]
     Path("faq.csv").write_text("\n".join(["question,answer,note", *lines]))
-    output = RUNNER.invoke(app, ["data", "check", "faq.csv", "--no-embeddings"]).output
+    output = printed("faq.csv", code=1)
     assert "faq.csv: csv, 20 records" in output
     assert "question  prompt" in output
     assert "rows is 20" in output
@@ -227,7 +220,7 @@ def test_an_export_is_read_by_the_fields_that_are_named() -> None:
     said = {"type": "textarea", "from_name": "a", "to_name": "t", "value": {"text": ["One."]}}
     task = {"id": 1, "data": {"q": "What?", "hint": "x"}, "annotations": [{"result": [said]}]}
     Path("export.json").write_text(json.dumps([task]))
-    assert "--prompt" in refused("export.json")
+    assert "--prompt" in printed("export.json", code=2)
     assert told("export.json", "--prompt", "q", code=1)["rows"] == 1
 
 
@@ -251,12 +244,12 @@ def test_an_export_that_holds_rows_and_negative_examples_is_checked_as_both() ->
 
 def test_a_traffic_log_is_refused_with_what_to_do() -> None:
     line = {"id": "1", "at": "2026-01-01T00:00:00Z", "prompt": "p", "response": "r"}
-    assert "incumbent data import" in refused(write("log.jsonl", [line]))
+    assert "incumbent data import" in printed(write("log.jsonl", [line]), code=2)
 
 
 def test_a_kind_that_the_file_does_not_hold_is_refused() -> None:
-    said = refused(write("rows.jsonl", good(3)), "--kind", "preference")
-    assert "holds sft, and not preference" in said
+    error = printed(write("rows.jsonl", good(3)), "--kind", "preference", code=2)
+    assert "holds sft, and not preference" in error
 
 
 def test_the_hook_calls_the_verb() -> None:

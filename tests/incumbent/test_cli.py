@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
 
@@ -12,14 +11,9 @@ from rich.console import Console
 
 from incumbent.output import print_table
 from incumbent.verbs.doctor import training
-from project.records.adapters import Adapter
-from project.records.data import DatasetVersion
-from project.records.evidence import Verdict
 from registry.store import Registry
-from tests.conftest import decision_on, evidence_of, keep_decision
 from tests.incumbent.tiny_project import exit_code
-
-Make = Callable[[str], tuple[Adapter, Path]]
+from tests.places import decide, submit
 
 
 @pytest.fixture(autouse=True)
@@ -28,16 +22,10 @@ def project() -> None:
 
 
 @pytest.fixture
-def winner(make_adapter: Make) -> Registry:
+def winner(tmp_path: Path) -> Registry:
     """The project's registry, with one version that may be promoted."""
-    adapter, folder = make_adapter("a")
-    dataset = DatasetVersion(rows="1" * 64, splits={}, sources=("s",), contract="2" * 64)
     with Registry.here() as registry:
-        adapter = adapter.model_copy(update={"dataset": dataset.digest})
-        version = registry.submit(adapter, folder, "made", dataset)
-        evidence = evidence_of(adapter.files, None)
-        decision = decision_on(evidence, Verdict.PROMOTE)
-        keep_decision(registry, version.number, decision, evidence)
+        decide(registry, submit(registry, "a", tmp_path))
         return registry
 
 
@@ -128,7 +116,7 @@ def test_doctor_names_what_is_there(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "settings", ["engine: spark", "training: {distributed: {processes: 2}}"], ids=str
+    "settings", ["engine: spark", "training: {distributed: {processes: two}}"], ids=str
 )
 def test_doctor_says_what_is_wrong_with_the_settings_of_who_trains(
     settings: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -11,11 +11,12 @@ import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from incumbent.cli import MORE, app, main
+from incumbent.cli import MORE, app
 from incumbent.command_tree import LazyVerb, every_verb, examples, tree
 from incumbent.options import LARGEST, version_number
 from project.errors import InputError
 from registry.store import Registry
+from tests.incumbent.tiny_project import called
 from tests.places import submit
 
 ROOT: Any = get_command(app)
@@ -38,15 +39,6 @@ WITHOUT_PROJECT = {
 }
 ONLY_HERE = ("data preview", "drift scheduler --once", "drift scheduler --check")
 NO_PROJECT = "error: here is no project: `incumbent init DIR` makes one\n"
-
-
-def called(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: str
-) -> tuple[int, str, str]:
-    monkeypatch.setattr(sys, "argv", ["incumbent", *arguments])
-    with pytest.raises(SystemExit) as stop:
-        main()
-    return int(stop.value.code or 0), *capsys.readouterr()
 
 
 # --- its shape ----------------------------------------------------------------------------------
@@ -156,10 +148,10 @@ def options_of(command: Any) -> list[tuple[object, ...]]:
     ],
 )
 def test_a_wrong_guess_is_told_where_the_verb_is(
-    typed: str, meant: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    typed: str, meant: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     told = f"error: there is no `incumbent {typed}`: did you mean {meant}?\n"
-    assert called(monkeypatch, capsys, *typed.split(), "3", "--json") == (2, "", told)
+    assert called(capsys, *typed.split(), "3", "--json") == (2, "", told)
 
 
 @pytest.mark.parametrize(
@@ -176,7 +168,7 @@ def test_a_slip_is_answered_in_words_of_ours(
     typed: str, told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("COLUMNS", "200")
-    code, _, said = called(monkeypatch, capsys, *typed.split())
+    code, _, said = called(capsys, *typed.split())
     assert (code, told in said) == (2, True), said
 
 
@@ -199,7 +191,7 @@ def required(verb: Any) -> list[str]:
 
 
 def test_every_verb_that_needs_a_project_says_so_in_one_way(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     calls = {
         name: [*name.split(), *required(verb)]
@@ -207,7 +199,7 @@ def test_every_verb_that_needs_a_project_says_so_in_one_way(
         if name not in WITHOUT_PROJECT
     }
     for name, call in (calls | {one: one.split() for one in ONLY_HERE}).items():
-        assert called(monkeypatch, capsys, *call) == (2, "", NO_PROJECT), name
+        assert called(capsys, *call) == (2, "", NO_PROJECT), name
     assert list(Path().iterdir()) == []
     assert len(calls) > 40
 
@@ -229,7 +221,7 @@ def test_what_is_no_version_is_bad_usage(
     text: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("COLUMNS", "200")
-    code, _, told = called(monkeypatch, capsys, "registry", "show", "--", text)
+    code, _, told = called(capsys, "registry", "show", "--", text)
     assert (code, "is no version such as 3 or v3" in told) == (2, True)
 
 

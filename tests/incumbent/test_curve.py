@@ -31,15 +31,11 @@ def test_shares_are_read_in_their_order_and_once() -> None:
     assert read_shares("1, 1/4,0.25 ,1/2") == (Fraction(1, 4), Fraction(1, 2), Fraction(1))
 
 
-@pytest.mark.parametrize("text", ["0,1", "1/2,3/2", "half,1", "1/0,1", "-1,1", ""])
-def test_what_is_no_share_is_refused_by_name(text: str) -> None:
-    with pytest.raises(InputError, match=r"--shares: .* is no share above 0 and up to 1"):
+@pytest.mark.parametrize("text", ["0,1", "1/2,3/2", "half,1", "1/0,1", "-1,1", "", "1"])
+def test_what_is_no_share_or_one_alone_is_refused_by_name(text: str) -> None:
+    problem = "two shares or more" if text == "1" else " is no share above 0 and up to 1"
+    with pytest.raises(InputError, match=f"--shares: .*{problem}"):
         read_shares(text)
-
-
-def test_one_share_makes_no_curve() -> None:
-    with pytest.raises(InputError, match="two shares or more"):
-        read_shares("1")
 
 
 def test_smaller_shares_lie_within_larger_ones_and_groups_stay_whole() -> None:
@@ -215,18 +211,11 @@ def test_shares_are_learnt_and_held_to_dev_and_nothing_is_made_twice(
 ) -> None:
     lay_out_project()
     before = digest_folder(Path("outputs"))
-    asked = (
-        "search",
-        "curve",
-        "--shares",
-        "1/4,1/2,1",
-        "--seeds",
-        "2",
-        "--more",
-        "20",
-        "--at",
-        "15",
-    )
+    code, _, said = called(capsys, "search", "curve", "--shares", "1/8,1")
+    assert code == 2
+    assert "error: --shares: 1/8 of 40 training rows are 5, and fewer than 8 teach nothing" in said
+    drawn = ("--shares", "1/4,1/2,1", "--seeds", "2")
+    asked = ("search", "curve", *drawn, "--more", "20", "--at", "15")
     found, said = run(capsys, *asked)
     assert "6 adapters on up to 40 rows: about" in said
     assert (found["rows"], found["kept"], found["seeds"]) == (40, 1, 2)
@@ -240,13 +229,3 @@ def test_shares_are_learnt_and_held_to_dev_and_nothing_is_made_twice(
     assert again == found
     assert digest_folder(Path("outputs")) == before
     assert called(capsys, *asked)[1].startswith("share")
-
-
-@pytest.mark.slow
-def test_a_share_of_nothing_is_told_before_anything_is_trained(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    lay_out_project()
-    code, _, said = called(capsys, "search", "curve", "--shares", "1/8,1")
-    assert code == 2
-    assert "error: --shares: 1/8 of 40 training rows are 5, and fewer than 8 teach nothing" in said

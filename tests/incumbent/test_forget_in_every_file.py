@@ -5,17 +5,21 @@ import json
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from pkgutil import resolve_name
+from typing import Any
 
 import pandas as pd
 import pytest
 from docx import Document as Docx
 
+from incumbent.erasure import traces
 from incumbent.erasure.data_files import cut, data_files
 from incumbent.erasure.erasure_request import ErasureRequest, RowFinder, text_in
+from incumbent.erasure.traces import DVC
 from incumbent.importing.traffic_feedback import was_erased
 from monitoring.trigger.acceptance import accept
 from monitoring.trigger.labels import read_labels, task_of
-from project.erasures import Erased, text_digest
+from project.erasures import ERASED, Erased, text_digest
 from project.files import home
 from project.records.adapters import Adapter
 from project.records.data import Row
@@ -24,7 +28,6 @@ from project.records.traffic import Traffic
 from registry.audit import problems
 from registry.store import Registry
 from tests.incumbent.test_forget import (
-    ERASED,
     HERS,
     NAME,
     OTHERS,
@@ -170,12 +173,6 @@ def test_a_name_in_the_record_of_the_eval_sets_is_no_record_that_goes() -> None:
     assert changes.read_text() == before
 
 
-def test_a_reason_does_not_name_whom_it_is_about() -> None:
-    said = forget("--match", NAME, "--yes", "--reason", f"{NAME.upper()} asked", code=2)
-    assert "the reason is kept" in said
-    assert not ERASED.exists()
-
-
 def test_links_are_followed_and_what_lies_outside_is_named() -> None:
     outside = Path("elsewhere.jsonl")
     (SOURCES / "rows.jsonl").rename(outside)
@@ -187,6 +184,9 @@ def test_links_are_followed_and_what_lies_outside_is_named() -> None:
 
 
 def test_files_that_dvc_put_links_to_its_cache_for_are_cut_and_not_lost() -> None:
+    packed = [Path(".dvc/cache/files/md5/ab", name) for name in ("old", "packed")]
+    pd.DataFrame({"a": [NAME]}).to_parquet(packed[0])
+    packed[1].write_bytes(gzip.compress(NAME.encode()))
     Path(".dvc/cache/policy").write_text(NAME)
     (SOURCES / "policy.txt").symlink_to(Path(".dvc/cache/policy").absolute())
     cached = Path(".dvc/cache/files/md5/ab/linked")
@@ -194,7 +194,8 @@ def test_files_that_dvc_put_links_to_its_cache_for_are_cut_and_not_lost() -> Non
     (SOURCES / "rows.jsonl").symlink_to(cached.absolute())
     forget("--match", NAME, "--yes", "--reason", "x")
     assert Row.read_lines(SOURCES / "rows.jsonl") == tuple(OTHERS)
-    assert not (SOURCES / "rows.jsonl").is_symlink() and not cached.exists()
+    assert not (SOURCES / "rows.jsonl").is_symlink()
+    assert not any(path.exists() for path in (cached, *packed))
     assert files_that_name_her() == {".dvc/cache/policy", "datasets/sources/policy.txt"}
 
 
@@ -240,14 +241,9 @@ def test_an_export_of_the_queue_that_was_made_before_brings_no_request_back() ->
     assert (done.new, done.left_out) == (1, ("1 that were erased",))
 
 
-def test_a_traffic_log_that_comes_again_brings_no_request_back() -> None:
+def test_requests_and_preferences_stay_away_too() -> None:
     row = Traffic(id="t3", at="2026-03-01T10:00:00Z", prompt="x", response="y", adapter="v1")
     assert not was_erased(row, Erased.here())
-    forget("--match", NAME, "--yes", "--reason", "x")
-    assert was_erased(row, Erased.here())
-
-
-def test_requests_and_preferences_stay_away_too() -> None:
     pair = {"prompt": f"I am {NAME}", "chosen": "a", "rejected": "b"}
     Path("datasets/preferences/bad.jsonl").write_text(json.dumps(pair))
     forget("--match", NAME, "--yes", "--reason", "x")
@@ -255,46 +251,42 @@ def test_requests_and_preferences_stay_away_too() -> None:
     erasure = json.loads(line)
     assert {"t1", "t3"} <= set(erasure["rows"])
     assert len(erasure["texts"]) == 5  # four rows and the pair
+    assert was_erased(row, Erased.here())  # in a log that comes again
 
 
-@pytest.mark.parametrize("step", ["Cut.apply", "unlink"])
+@pytest.mark.parametrize(
+    ("step", "before"),
+    [
+        ("incumbent.erasure.data_files.Cut.apply", 0),
+        ("incumbent.erasure.data_files.Cut.apply", 1),
+        ("incumbent.verbs.forget.delete_files", 0),
+    ],
+    ids=[
+        "before a file is cut",
+        "when the first file is cut",
+        "before what stages made is deleted",
+    ],
+)
 def test_killed_anywhere_it_is_done_by_typing_it_again(
-    step: str, monkeypatch: pytest.MonkeyPatch
+    step: str, before: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of the files that are cut, the first one was; the others, and what stages made, were not."""
-    from incumbent.erasure import data_files
+    """The list is written then. before: how often the step was taken."""
+    whole, steps = resolve_name(step), iter(range(before))
 
-    done = []
-    whole = data_files.Cut.apply
-
-    def apply_once(self: data_files.Cut) -> None:
-        if done:
+    def die(*arguments: Any) -> None:
+        if next(steps, None) is None:
             raise KeyboardInterrupt
-        done.append(self)
-        whole(self)
-
-    def die(*_: object, **__: object) -> None:
-        raise KeyboardInterrupt
+        whole(*arguments)
 
     with monkeypatch.context() as patched:
-        if step == "unlink":
-            patched.setattr("incumbent.verbs.forget.delete_files", die)
-        else:
-            patched.setattr("incumbent.erasure.data_files.Cut.apply", apply_once)
+        patched.setattr(step, die)
         with pytest.raises((AssertionError, KeyboardInterrupt)):
             forget("--match", NAME, "--yes", "--reason", "x")
+    assert ERASED.exists() and files_that_name_her()
     forget("--match", NAME, "--yes", "--reason", "x")
     assert files_that_name_her() == set()
     assert not Path("outputs/adapter.json").exists()
     assert not (home() / "answers" / "x" / "hers.jsonl").exists()
-
-
-def test_a_packed_file_in_the_cache_goes() -> None:
-    cache = Path(".dvc/cache/files/md5/ab")
-    pd.DataFrame({"a": [NAME]}).to_parquet(cache / "old")
-    (cache / "packed").write_bytes(gzip.compress(NAME.encode()))
-    forget("--match", NAME, "--yes", "--reason", "x")
-    assert not (cache / "old").exists() and not (cache / "packed").exists()
 
 
 def test_files_of_an_adapter_are_deleted_with_its_version_alone(
@@ -329,6 +321,7 @@ def test_dvcs_remotes_and_its_cache_elsewhere_are_out_of_reach(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Also where no `dvc` is on the PATH."""
+    monkeypatch.setattr(traces, "DVC", DVC)
     Path(".dvc/config").write_text("[cache]\n    dir = /shared\n['remote \"s3\"']\n    url = /r\n")
     subprocess.run(["git", "init", "-q"], check=True)
     monkeypatch.setenv("PATH", "/usr/bin:/bin")

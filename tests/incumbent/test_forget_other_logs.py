@@ -27,7 +27,7 @@ curation:
 
 
 @pytest.fixture(autouse=True)
-def project(isolate: Path) -> None:
+def project(isolate: Path, warm_dvc: None) -> None:
     Path("params.yaml").write_text(PARAMS)
     source = Row.of("question?", "answer", group="g", source="rows.jsonl")
     write_records(Path("datasets/sources/rows.jsonl"), [source])

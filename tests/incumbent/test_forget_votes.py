@@ -36,7 +36,7 @@ curation:
 
 
 @pytest.fixture(autouse=True)
-def project(isolate: Path) -> None:
+def project(isolate: Path, warm_dvc: None) -> None:
     Path("params.yaml").write_text(PARAMS)
     shutil.copy(ROOT / "dvc.yaml", "dvc.yaml")
     write_records(Path("datasets/sources/rows.jsonl"), [HERS, OTHER])

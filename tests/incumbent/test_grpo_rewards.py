@@ -11,9 +11,10 @@ from incumbent import grpo
 from incumbent.grpo import closed_to_scorers, rewards_of
 from project import paths
 from project.errors import IncumbentError, InputError
-from project.model_pins import ModelChoice, locate
-from project.records.data import EvidencePassage, Row, Split
+from project.model_pins import ModelChoice, locate, pin
+from project.records.data import DatasetVersion, EvidencePassage, Row, Split
 from project.records.preferences import PairSource
+from project.records.record import write_records
 from project.records.tool_calls import call_text
 from project.settings import load
 from tests.curation.test_tool_rows import ASKED, called
@@ -232,10 +233,8 @@ def project(tiny_base: Path) -> None:
 
 def write_inputs(base: Path) -> None:
     """The inputs of the stage, in the current folder."""
-    from project.model_pins import ModelChoice, pin
-    from project.records.data import DatasetVersion
-    from project.records.record import write_records
     from training import start
+    from training.steps.earlier import leave_out
 
     pin(ModelChoice(model=str(base)), "base").write(paths.BASE)
     pin(ModelChoice(model=str(base)), "embedder").write(paths.EMBEDDER)
@@ -245,8 +244,6 @@ def write_inputs(base: Path) -> None:
     Path("params.yaml").write_text("version: 2\n")
     start.main()
     for step in ("domain", "sft", "distill", "dpo", "kto"):
-        from training.steps.earlier import leave_out
-
         leave_out(step)
 
 

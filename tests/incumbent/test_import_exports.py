@@ -75,7 +75,7 @@ def test_so_is_all_that_was_read_of_other_files(name: str) -> None:
 
 def test_a_refusal_names_the_whole_command_which_then_is_right() -> None:
     path = str(EXPORTS / "label_studio/pairwise.json")
-    said = refused(path, "--as", "my pairs".replace(" ", "-"), "--dry-run", "--redact")
+    said = refused(path, "--as", "my-pairs", "--dry-run", "--redact")
     (command,) = re.findall("^  (incumbent data import .*)$", said, re.M)
     typed = shlex.split(command)[3:]
     assert {"--as", "my-pairs", "--dry-run", "--redact"} <= set(typed)
@@ -119,15 +119,9 @@ def test_what_is_no_label_of_the_queue_says_how_it_comes_in(record: Any, what: s
     brought(file, "--as", "bad")
 
 
-@pytest.mark.parametrize(
-    ("arguments", "complaint"),
-    [
-        (("--format", "prodigy"), "is of Label Studio, by its records: --format label-studio"),
-        (("--answer", "left"), "'left' is no CHOICE=FIELD"),
-    ],
-)
-def test_a_wrong_option_for_an_export_is_told(arguments: tuple[str, ...], complaint: str) -> None:
-    assert complaint in refused(str(EXPORTS / "label_studio/pairwise.json"), *arguments)
+def test_a_format_that_the_records_are_not_of_is_told() -> None:
+    complaint = "is of Label Studio, by its records: --format label-studio"
+    assert complaint in refused(str(EXPORTS / "label_studio/pairwise.json"), "--format", "prodigy")
 
 
 def test_an_option_that_means_nothing_for_the_files_is_named() -> None:

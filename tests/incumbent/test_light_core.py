@@ -80,10 +80,7 @@ ENOUGH = [
     ("decide", "--demo"),
     ("judge", "ballots", "ballots.jsonl"),
     ("status",),
-    (
-        "registry",
-        "verify",
-    ),
+    ("registry", "verify"),
 ]
 OF_TRAFFIC = {"incumbent.verbs.forget", "incumbent.verbs.nightly"}  # which may be Parquet
 OF_REPLICAS = {"incumbent.verbs.deploy"}  # which are asked over HTTP

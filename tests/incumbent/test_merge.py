@@ -167,26 +167,32 @@ def test_the_best_merge_is_a_version_with_parents_on_record_that_can_be_decided_
     assert code == 2 and "was merged, and not trained" in refusal
 
 
-@pytest.mark.parametrize("method", get_args(MergeMethod))
 def test_a_merge_of_equal_adapters_is_that_adapter_and_the_seed_decides_what_dare_drops(
-    method: MergeMethod, tmp_path: Path
+    tmp_path: Path,
 ) -> None:
     lay_out_project()
     folder = trained("first", edit=lambda folder: set_config(lora_alpha=6)(folder))
     adapter = Adapter(files="f" * 64, base=ModelPin.read(BASE), recipe="r" * 64, dataset="d" * 64)
     parents = [checked(name, adapter, folder, None) for name in ("one", "two", "three")]
-    whole, part = (Merge(method=method, share=0.6, density=kept) for kept in (1.0, 0.5))
+    methods = get_args(MergeMethod)
+    merges = [
+        Merge(method=method, share=0.6, density=kept) for kept in (1.0, 0.5) for method in methods
+    ]
     places = [tmp_path / name for name in ("a", "b", "c")]
     for place, seed in zip(places, (0, 0, 1), strict=True):
         place.mkdir()
-        write_merges(parents, [whole, part], seed, place)
-    update, equal, dropped = (updates(one) for one in (folder, places[0] / "0", places[0] / "1"))
-    assert equal == pytest.approx(3 * update, rel=1e-3, abs=1e-5)  # alpha / r is 3
-    if method == "dare_ties":  # drops at random, and is right in the mean
-        assert dropped @ update / (3 * update @ update) == pytest.approx(1, abs=0.1)
-    first, again, reseeded = (digest_folder(place / "1") for place in places)
-    assert first == again
-    assert (first == reseeded) == (method != "dare_ties")
+        write_merges(parents, merges, seed, place)
+    update = updates(folder)
+    for number, method in enumerate(methods):
+        whole, part = str(number), str(number + len(methods))
+        equal = updates(places[0] / whole)
+        assert equal == pytest.approx(3 * update, rel=1e-3, abs=1e-5), method  # alpha / r is 3
+        first, again, reseeded = (digest_folder(place / part) for place in places)
+        assert first == again, method
+        assert (first == reseeded) == (method != "dare_ties"), method
+        if method == "dare_ties":  # drops at random, and is right in the mean
+            dropped = updates(places[0] / part)
+            assert dropped @ update / (3 * update @ update) == pytest.approx(1, abs=0.1)
 
 
 def test_a_merge_that_is_no_better_than_its_parents_says_so_and_is_not_registered(

@@ -52,7 +52,7 @@ FEW: dict[str, Any] = {
         "generation": {"backend": "embedded"},
         "scoring": {"metrics": ["rouge", "semantic", "perplexity", "refusal"]},
         "preference": {"reward": {"rows": 24}},
-        "preference_data": {"corrections": ["labelled.jsonl"]},
+        "preference_data": {"judge": {"rows": 0}},
         # What is shown here is the loop, on too few items to be sure of much: whoever learnt more
         # rows is surely better in this metric.
         "policy": {
@@ -155,9 +155,11 @@ class Project:
             return registry.artifacts.get_record(Evidence, decision.evidence)
 
     def looks(self) -> list[int]:
-        """The versions that looks were counted for."""
-        with self.registry as registry:
-            return [event.version for event in registry.history(kind="open")]
+        """The versions that looks were counted for, in a moment: who kills a look asks often."""
+        database = self.folder / ".incumbent/registry/registry.db"
+        with closing(sqlite3.connect(database)) as connection:
+            query = "SELECT number FROM events WHERE kind = 'open' ORDER BY seq"
+            return [number for (number,) in connection.execute(query)]
 
     def answered(self) -> set[str]:
         """What is in the cache of answers, and at looks in the registry."""
@@ -182,7 +184,7 @@ class Project:
         ) as running:
             while not when():
                 assert running.poll() is None
-                sleep(0.02)
+                sleep(0.005)
             os.killpg(running.pid, signal.SIGKILL)
 
 

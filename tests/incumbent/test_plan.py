@@ -10,10 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
 from evaluation.decision.policy import Policy
-from incumbent.cli import app
 from incumbent.planning.on_machines import largest, lighter, read_prices
 from incumbent.planning.row_lengths import RunSettings
 from incumbent.planning.run_cost import (
@@ -36,6 +34,7 @@ from project.records.preferences import PreferencePair, RatedAnswer
 from project.records.record import write_records
 from tests.conftest import ROOT
 from tests.incumbent.test_light_core import COMMAND, run, without_extras
+from tests.incumbent.tiny_project import printed_by
 from training.cost import memory
 from training.cost.base_shape import EMBEDDED_SHAPE, SIZES, BaseShape, read_shape
 from training.cost.machines import (
@@ -209,12 +208,10 @@ def test_four_operations_a_weight_and_token_and_six_a_weight_of_the_lora() -> No
 def test_half_the_cores_take_twice_as_long() -> None:
     machine = Machine(processor="here", gpu=False, seconds={"float32": 4e-3}, fastest="float32")
     free, busy = (processor_speed(machine, "float32", cores) for cores in (1.0, 0.5))
-    assert free is not None
-    assert busy is not None
+    assert free and busy
     assert seconds(setup(), speed=busy) == pytest.approx(2 * seconds(setup(), speed=free))
     alone, beside = (run_minutes(setup(), speed) for speed in (free, busy))
-    assert alone is not None
-    assert beside is not None
+    assert alone and beside
     assert beside.total == pytest.approx(2 * alone.total)
 
 
@@ -314,9 +311,7 @@ def row(prompt: str) -> Row:
 
 
 def planned(*arguments: str) -> dict[str, Any]:
-    done = CliRunner().invoke(app, ["plan", "--json", *arguments], catch_exceptions=False)
-    assert done.exit_code == 0
-    found: dict[str, Any] = json.loads(done.stdout)
+    found: dict[str, Any] = json.loads(printed_by("plan", "--json", *arguments))
     return found
 
 
@@ -403,7 +398,8 @@ def test_more_processors_take_fewer_minutes_and_have_a_price() -> None:
 @pytest.mark.usefixtures("project")
 def test_each_step_that_is_taken_is_counted_and_says_how_long_it_takes() -> None:
     Path("params.yaml").write_text(
-        "training: {domain: {epochs: 1, window: 64}, sft: {epochs: 1},"
+        "base: {max_length: 64}\n"
+        "training: {domain: {epochs: 1}, sft: {epochs: 1},"
         " distill: {epochs: 1, licence: MIT}, dpo: {epochs: 2, batch_size: 1},"
         " kto: {epochs: 1, batch_size: 2}, grpo: {epochs: 1, rewards: {answered: 1}}}\n"
     )
@@ -428,19 +424,13 @@ def test_each_step_that_is_taken_is_counted_and_says_how_long_it_takes() -> None
 
 
 @pytest.mark.usefixtures("project")
-def test_a_step_without_data_is_missing_and_not_nothing() -> None:
-    Path("params.yaml").write_text("training: {domain: {epochs: 1}}\n")
-    (said,) = planned()["missing"]
-    assert said == (
-        "how much step domain learns: there is nothing for it in datasets/curated/documents.jsonl"
-    )
-
-
-@pytest.mark.usefixtures("project")
 def test_the_peak_is_of_the_step_that_takes_most() -> None:
-    alone = planned()["here"]["training"]["activations"]
-    Path("params.yaml").write_text("training: {domain: {epochs: 1, window: 2048}}\n")
-    assert planned()["here"]["training"]["activations"] > alone
+    peaks = []
+    for epochs in (0, 1):
+        steps = f"training: {{domain: {{epochs: {epochs}}}}}\n"
+        Path("params.yaml").write_text("base: {max_length: 2048}\n" + steps)
+        peaks.append(planned()["here"]["training"]["activations"])
+    assert peaks[1] > peaks[0]
 
 
 @pytest.mark.usefixtures("project")
@@ -455,14 +445,12 @@ def test_a_price_of_your_own_is_taken_and_none_is_invented() -> None:
 @pytest.mark.usefixtures("project")
 @pytest.mark.parametrize("arguments", [(), ("--base", "70B")], ids=str)
 def test_it_prints(arguments: tuple[str, ...]) -> None:
-    done = CliRunner().invoke(app, ["plan", *arguments], catch_exceptions=False)
-    assert (
-        "7,200 tokens trained in step sft: 60 rows in 60 batches, the longest of 60" in done.stdout
-    )
-    assert re.search(r"about [\d,]+(\.\d)? minutes: ", done.stdout)
-    assert "A100-80, 80 GB" in done.stdout
+    printed = printed_by("plan", *arguments)
+    assert "7,200 tokens trained in step sft: 60 rows in 60 batches, the longest of 60" in printed
+    assert re.search(r"about [\d,]+(\.\d)? minutes: ", printed)
+    assert "A100-80, 80 GB" in printed
     if arguments:
-        assert "does not fit" in done.stdout
+        assert "does not fit" in printed
 
 
 @pytest.mark.parametrize(
@@ -476,17 +464,30 @@ def test_weights_are_told_in_words(weights: int, told: str) -> None:
 @pytest.mark.usefixtures("project")
 def test_a_recipe_without_quantization_is_told_in_words() -> None:
     Path("params.yaml").write_text("training: {adapter: {quantization: none}}\n")
-    done = CliRunner().invoke(app, ["plan"], catch_exceptions=False)
-    assert "; not quantized, LoRA of rank" in done.stdout.replace("\n", " ")
+    assert "; not quantized, LoRA of rank" in printed_by("plan").replace("\n", " ")
 
 
 @pytest.mark.usefixtures("project")
-def test_of_several_processes_it_says_that_it_reckons_with_one() -> None:
-    both = "{launcher: torchrun, processes: 2}"
-    Path("params.yaml").write_text(f"training: {{distributed: {both}}}\n")
-    assert planned()["assumed"] == [
-        "one process trains: with these settings it is 2 processes, started by torchrun"
-    ]
+@pytest.mark.parametrize(
+    ("training", "where", "told"),
+    [
+        (
+            "{domain: {epochs: 1}}",
+            "missing",
+            f"how much step domain learns: there is nothing for it in {CURATED_DOCUMENTS}",
+        ),
+        (
+            "{distributed: {processes: 2}}",
+            "assumed",
+            "one process trains: with these settings it is 2 processes",
+        ),
+    ],
+    ids=["a step without data", "several processes"],
+)
+def test_what_a_plan_leaves_out_is_said(training: str, where: str, told: str) -> None:
+    Path("params.yaml").write_text(f"training: {training}\n")
+    (sentence,) = planned()[where]
+    assert sentence.startswith(told)
 
 
 @pytest.mark.usefixtures("project")
@@ -543,9 +544,7 @@ def test_outside_a_project_it_says_what_it_can_and_what_is_missing() -> None:
     assert plan["tokens"] is None
     assert plan["here"]["training"]["total"] > plan["here"]["training"]["weights"] > 0
     assert plan["here"]["minutes"] is None
-    assert ["params.yaml" in plan["missing"][0], "how many rows" in plan["missing"][1]] == [
-        True
-    ] * 2
+    assert "params.yaml" in plan["missing"][0] and "how many rows" in plan["missing"][1]
     assert plan["assumed"] == ["rows of base.max_length, 512 tokens"]
 
 

@@ -31,8 +31,7 @@ def base(tmp_path: Path) -> Path:
 
 
 def settings(**base: Any) -> None:
-    params = {"base": {"model": "base"} | base, "training": {"domain": {"window": 8}}}
-    Path("params.yaml").write_text(json.dumps(params))
+    Path("params.yaml").write_text(json.dumps({"base": {"model": "base"} | base}))
 
 
 def write(rows: Any) -> None:
@@ -98,25 +97,23 @@ def test_a_row_that_is_too_long_shows_where() -> None:
     assert "─────── base.max_length, 40: stage `curate`" in preview()
 
 
-def test_a_document_is_learnt_from_end_to_end_and_shows_where_its_windows_end() -> None:
-    Path("fees.txt").write_text("The fee is ten.\n")
-    said = preview(file="fees.txt").replace("·", "").splitlines()
-    assert said[0].endswith("16 tokens, 16 learnt, ends with <|im_end|>")
-    assert said[1:] == [
-        "learnt │ The fee ",
-        "─────── training.domain.window, 8: cut here",
-        "learnt │ is ten.<|im_end|>",
-    ]
-
-
-def test_a_window_that_ends_inside_a_character_shows_where() -> None:
-    Path("fees.txt").write_text("The fé is a")
-    said = preview(file="fees.txt").replace("·", "").splitlines()
-    assert said[1:] == [
-        "learnt │ The f\ufffd",
-        "─────── training.domain.window, 8: cut here",
-        "learnt │ \ufffd is a<|im_end|>",
-    ]
+@pytest.mark.parametrize(
+    ("document", "tokens", "windows"),
+    [
+        ("The fee is ten.\n", 16, ("The fee ", "is ten.<|im_end|>")),
+        ("The fé is a", 13, ("The f\ufffd", "\ufffd is a<|im_end|>")),
+    ],
+    ids=["between characters", "inside a character"],
+)
+def test_a_document_is_learnt_from_end_to_end_and_shows_where_its_windows_end(
+    document: str, tokens: int, windows: tuple[str, str]
+) -> None:
+    settings(max_length=8)
+    Path("fees.txt").write_text(document)
+    head, *shown = preview(file="fees.txt").replace("·", "").splitlines()
+    assert head.endswith(f"{tokens} tokens, {tokens} learnt, ends with <|im_end|>")
+    cut = "─────── base.max_length, 8: cut here"
+    assert shown == [f"learnt │ {windows[0]}", cut, f"learnt │ {windows[1]}"]
 
 
 def test_the_projects_system_prompt_stands_in_front() -> None:

@@ -127,6 +127,7 @@ def test_a_repository_without_commits_gets_one_without_a_parent() -> None:
 def test_outside_of_git_there_is_nothing_to_record_and_nothing_to_say() -> None:
     Path("params.yaml").write_text("{}")
     assert current_provenance() == (None, None)
+    assert git_remote() is None
 
 
 def test_state_and_what_users_wrote_never_come_into_git(project: Path) -> None:
@@ -328,12 +329,8 @@ def test_a_tag_that_a_hook_refuses_is_told_of(project: Path, registry: Registry)
 
 
 def submitted(registry: Registry, provenance: Provenance | None) -> AdapterVersion:
-    adapter, files = made_adapter("one", registry_folder())
+    adapter, files = made_adapter("one", Path.cwd().parent / "adapters")
     return registry.submit(adapter, files, "test", DATASET, provenance=provenance)
-
-
-def registry_folder() -> Path:
-    return Path.cwd().parent / "adapters"
 
 
 def test_a_version_tells_of_its_commit_its_rows_and_what_was_installed(
@@ -398,7 +395,3 @@ def test_rows_are_kept_where_dvc_has_its_default_remote(monkeypatch: pytest.Monk
     Path("part").mkdir()
     monkeypatch.chdir("part")
     assert data_remote() == "https://rows.example/bank"
-
-
-def test_outside_of_git_no_remote_is_known() -> None:
-    assert git_remote() is None

@@ -4,6 +4,8 @@ import inspect
 import json
 import sys
 from collections.abc import Callable
+from contextlib import chdir
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +16,10 @@ import monitoring
 import registry
 from incumbent.cli import app, main
 from incumbent.command_tree import every_verb
-from project.records.adapters import Adapter
-from project.records.data import DatasetVersion
-from project.records.events import Deployed, ExperimentOpened
-from project.records.evidence import Verdict
-from registry.deployment_history import record_deployment
-from registry.experiment_events import open_experiment
 from registry.store import Registry
-from tests.conftest import decision_on, evidence_of, keep_decision
 from tests.incumbent.setting_effects.cost_report_effects import champion_here
+from tests.places import submit, win
+from tests.review.on_traffic import deploy, open_one
 
 VERBS = {
     "init": "folder --from --prompt --completion --messages --turns --instruction --system --slice "
@@ -159,59 +156,42 @@ def test_a_verb_has_its_options(verb: str) -> None:
     assert set(VERBS[verb].split()) <= taken
 
 
-@pytest.fixture
-def project(make_adapter: Callable[[str], tuple[Adapter, Path]]) -> int:
-    """A project with a decided version that answers users, a second one in an experiment, whose
-    number is returned, and files of other programs.
+@dataclass(frozen=True)
+class Project:
+    folder: Path
+    experiment: int
+
+
+@pytest.fixture(scope="module")
+def made_project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A project with a decided version that answers users, a second one in an experiment, and files
+    of other programs.
     """
-    Path("params.yaml").write_text("registry:\n  family: test\n")
-    adapter, folder = make_adapter("a")
-    dataset = DatasetVersion(rows="1" * 64, splits={}, sources=("s",), contract="2" * 64)
-    with Registry.here() as opened:
-        version = opened.submit(
-            adapter.model_copy(update={"dataset": dataset.digest}), folder, "made", dataset
-        )
-        evidence = evidence_of(adapter.files, None)
-        decision = decision_on(evidence, Verdict.PROMOTE)
-        keep_decision(opened, version.number, decision, evidence)
-        opened.promote(version.number, "it won", force=True)
-        record_deployment(opened, version.number, deployed(adapter.files), "it is champion")
-        second = opened.submit(*make_adapter("b"), "made")
-        told = tried(second.adapter.files)
-        experiment = open_experiment(opened, second.number, told, "to see").number
-    items = [
-        {"item": f"i{i}", "champion": {"m": 0.1 * i}, "challenger": {"m": 0.2 * i}} for i in (1, 2)
-    ]
-    ballot = {"item": "i", "reviewer": "r", "left": "v1", "right": "v2", "choice": "left"}
-    write("scores.jsonl", *items)
-    write("ballots.jsonl", ballot | {"at": "2026-01-01T00:00:00Z"})
-    write("prompts.jsonl", {"prompt": "what is a loan?"})
-    return experiment
+    folder = tmp_path_factory.mktemp("project")
+    with chdir(folder), pytest.MonkeyPatch.context() as patch:
+        patch.setenv("INCUMBENT_HOME", "home")
+        Path("params.yaml").write_text("registry:\n  family: test\n")
+        with Registry.here() as opened:
+            win(opened, "a", folder)
+            deploy(opened, 1)
+            experiment = open_one(opened, submit(opened, "b", folder).number).number
+        items = [
+            {"item": f"i{i}", "champion": {"m": 0.1 * i}, "challenger": {"m": 0.2 * i}}
+            for i in (1, 2)
+        ]
+        ballot = {"item": "i", "reviewer": "r", "left": "v1", "right": "v2", "choice": "left"}
+        write("scores.jsonl", *items)
+        write("ballots.jsonl", ballot | {"at": "2026-01-01T00:00:00Z"})
+        write("prompts.jsonl", {"prompt": "what is a loan?"})
+    return Project(folder, experiment)
 
 
-def deployed(adapter: str) -> Deployed:
-    return Deployed(
-        adapter=adapter,
-        name=f"test-v1-{adapter[:12]}",
-        engine="fake",
-        replicas=("http://one",),
-        golden=4,
-        agreement=None,
-        displaced=None,
-    )
-
-
-def tried(adapter: str) -> ExperimentOpened:
-    return ExperimentOpened(
-        mode="ab",
-        adapter=adapter,
-        champion=1,
-        share="0.5",
-        metric="rating",
-        alpha="0.05",
-        guardrails=("errors",),
-        salt="s",
-    )
+@pytest.fixture
+def project(made_project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """It is asked alone, so that every test can have the same one."""
+    monkeypatch.chdir(made_project.folder)
+    monkeypatch.setenv("INCUMBENT_HOME", "home")
+    return made_project
 
 
 def write(name: str, *rows: dict[str, Any]) -> None:
@@ -238,8 +218,8 @@ def printed(
 
 
 @pytest.mark.parametrize("call", KEYS)
-def test_json_has_its_keys(call: str, project: int, printed: Callable[[str], Any]) -> None:
-    found = printed(call.format(experiment=project))
+def test_json_has_its_keys(call: str, project: Project, printed: Callable[[str], Any]) -> None:
+    found = printed(call.format(experiment=project.experiment))
     first = found[0] if isinstance(found, list) else found
     assert set(KEYS[call].split()) <= first.keys()
 

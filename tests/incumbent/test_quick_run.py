@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from incumbent.reproducing import quick_run
 from incumbent.reproducing.quick_run import (
     NotComparedError,
     QuickComparison,
@@ -19,7 +20,10 @@ from incumbent.reproducing.quick_run import (
     compare_with_champion,
 )
 from project import paths
+from project.records.adapters import AdapterVersion
 from project.records.data import DatasetVersion
+from registry.lineage import recipe_of
+from registry.reader import RegistryReader
 from registry.store import Registry
 from tests.incumbent.reproducible_project import lay_out_reproducible, train_and_register
 from tests.incumbent.setting_effects.effect import put
@@ -115,6 +119,18 @@ def test_recipes_that_differ_in_more_than_rows_and_settings_are_not_compared(
 ) -> None:
     set_params(**values)
     with pytest.raises(NotComparedError, match=said):
+        compare_with_champion()
+
+
+def test_a_champion_with_settings_that_are_gone_is_not_compared(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def of_an_older_program(registry: RegistryReader, champion: AdapterVersion) -> dict[str, Any]:
+        recipe = recipe_of(registry, champion)
+        return {**recipe, "adapter": {**recipe["adapter"], "flavour": "plain"}}
+
+    monkeypatch.setattr(quick_run, "recipe_of", of_an_older_program)
+    with pytest.raises(NotComparedError, match="bank v1 has settings that there are no more"):
         compare_with_champion()
 
 

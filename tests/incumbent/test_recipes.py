@@ -82,14 +82,12 @@ def test_the_briefs_recipe_has_the_briefs_numbers() -> None:
     assert said == said | wanted | {"sft.learning_rate": 2e-5}
 
 
-def test_a_name_that_no_recipe_has_is_told_with_those_that_there_are() -> None:
-    with pytest.raises(InputError, match="there is no recipe 'breif'; there are brief, "):
-        printed("breif")
-
-
-def test_writing_without_a_name_is_refused() -> None:
-    with pytest.raises(InputError, match="say which recipe"):
-        printed("--write")
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [("breif", "there is no recipe 'breif'; there are brief, "), ("--write", "say which recipe")],
+)
+def test_a_recipe_that_nobody_knows_is_refused(arguments: str, problem: str) -> None:
+    assert problem in printed_by("search", "recipes", arguments, code=2)
 
 
 def test_a_recipe_goes_into_the_settings_and_all_else_keeps_its_bytes() -> None:

@@ -19,6 +19,7 @@ from incumbent.code import PYTHON
 from incumbent.running.dvc_repro import keep_lock_apart, md5_of_record
 from project import child_processes, libraries
 from project.child_processes import AUTHOR, git
+from tests.incumbent.tiny_project import called
 from training.precision import choose_numerics
 
 COMMAND = str(Path(sys.executable).with_name("incumbent"))
@@ -143,22 +144,14 @@ def test_a_stage_that_fails_ends_the_run_with_its_own_words_and_exit_code(isolat
     assert failed.stdout == ""
 
 
-def test_after_the_stages_comes_the_submission(isolate: Path) -> None:
-    project(make=MAKE)
-    failed = run()
-    assert failed.returncode == 2
-    assert (
-        lines(failed.stderr)[-1]
-        == "error: outputs/adapter.json: is not there: `incumbent run` makes a challenger first"
-    )
-
-
-def test_a_quick_run_without_a_champion_goes_on_as_any_other(isolate: Path) -> None:
+def test_a_quick_run_without_a_champion_goes_on_to_the_submission(isolate: Path) -> None:
     project(start=MAKE)
     failed = run("--quick")
-    said = "not compared, and the run goes on: there is no champion that was trained here"
-    assert said in lines(failed.stderr)
-    assert "incumbent run` makes a challenger first" in lines(failed.stderr)[-1]
+    assert failed.returncode == 2
+    *told, end = lines(failed.stderr)
+    assert "not compared, and the run goes on: there is no champion that was trained here" in told
+    missing = "error: outputs/adapter.json: is not there"
+    assert end == f"{missing}: `incumbent run` makes a challenger first"
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -222,33 +215,26 @@ def read(terminal: int) -> bytes:
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        ((), "here is no project: `incumbent init DIR` makes one"),
         (("--until", "nope"), "dvc.yaml has no stage 'nope'; there are make"),
         (("--until", "make", "--exit-verdict"), "there is no verdict"),
         (("--until", "make", "--quick"), "--quick is for a whole run"),
     ],
 )
-def test_bad_usage_says_what_is_wrong(arguments: tuple[str, ...], complaint: str) -> None:
-    if arguments:
-        Path("params.yaml").write_text("registry: {family: test}\n")
-        Path("dvc.yaml").write_text(yaml.safe_dump({"stages": {"make": MAKE}}))
-    failed = run(*arguments)
-    assert failed.returncode == 2
-    assert complaint in failed.stderr
-
-
-def test_a_wrong_setting_is_told_before_anything_runs(isolate: Path) -> None:
+def test_bad_usage_says_what_is_wrong(
+    arguments: tuple[str, ...], complaint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     project(make=MAKE)
-    Path("params.yaml").write_text("monitoring: {trigger: {promote: perhaps}}\n")
-    failed = run()
-    assert failed.returncode == 2
-    assert "params.yaml:1: monitoring.trigger.promote" in failed.stderr
-    assert not LOG.exists()
+    code, _, error = called(capsys, "run", *arguments)
+    assert (code, complaint in error) == (2, True), error
 
 
 @pytest.mark.parametrize(
     ("settings", "complaint"),
     [
+        (
+            "monitoring: {trigger: {promote: perhaps}}",
+            "params.yaml:1: monitoring.trigger.promote",
+        ),
         ("evaluation: {decoding: {samples: 4}}", "evaluation.decoding: samples: greedy answers"),
         ("evaluation: {scoring: {metrics: [rouge]}}", "'semantic' is given by no scorer"),
         (
@@ -270,18 +256,17 @@ def test_a_wrong_setting_is_told_before_anything_runs(isolate: Path) -> None:
         ("training: {grpo: {epochs: 1, rewards: rougl}}", "rewards: 'rougl' is given by no scorer"),
     ],
 )
-def test_what_a_late_stage_would_refuse_is_told_before_training(
-    isolate: Path, settings: str, complaint: str
+def test_what_a_late_stage_would_refuse_is_told_before_anything_runs(
+    settings: str, complaint: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     project(make=MAKE)
     asked = ({"id": i, "phrasings": [f"{i} fees?", f"{i} costs?"]} for i in ("card", "loan"))
     Path("datasets/consistency").mkdir(parents=True)
     Path("datasets/consistency/ours.jsonl").write_text("\n".join(map(json.dumps, asked)))
     Path("params.yaml").write_text(f"{settings}\n")
-    failed = run()
-    assert failed.returncode == 2
-    assert "params.yaml:1: " in failed.stderr
-    assert complaint in failed.stderr
+    code, _, error = called(capsys, "run")
+    assert (code, complaint in error) == (2, True), error
+    assert "params.yaml:1: " in error
     assert not LOG.exists()
 
 

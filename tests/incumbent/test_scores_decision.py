@@ -55,12 +55,8 @@ def test_the_verdict_is_that_of_the_command_on_the_same_scores(tmp_path: Path) -
         (FRAME.set_index("item"),),
         (
             [
-                {
-                    "item": p["item"],
-                    "champion": {"score": p["old"]},
-                    "challenger": {"score": p["new"]},
-                }
-                for p in PAIRS
+                {"item": k, "champion": {"score": OLD[k]}, "challenger": {"score": NEW[k]}}
+                for k in OLD
             ],
         ),
         ({p["item"]: {"old": p["old"], "new": p["new"]} for p in PAIRS},),
@@ -95,13 +91,8 @@ def test_metrics_directions_policy_and_looks_are_those_of_the_command() -> None:
     assert incumbent.decide(old, new).verdict == "REJECT"  # of seconds too more is better
     less = incumbent.decide(old, new, metrics=["seconds"], better={"seconds": "less"})
     assert less.verdict == "PROMOTE"
-    strict = incumbent.Policy(
-        gating=("seconds",), better={"seconds": "less"}, margins={"seconds": 3}
-    )
-    for policy in (
-        strict,
-        {"gating": ["seconds"], "better": {"seconds": "less"}, "margins": {"seconds": 3}},
-    ):
+    strict = {"gating": ["seconds"], "better": {"seconds": "less"}, "margins": {"seconds": 3}}
+    for policy in (strict, incumbent.Policy.model_validate(strict, strict=False)):
         assert incumbent.decide(old, new, policy=policy).verdict == "HOLD"
     assert incumbent.decide(OLD, NEW, look=3).opening == 3
 
@@ -226,6 +217,7 @@ def test_a_metric_of_which_less_is_better_decides_where_it_is_named() -> None:
     told = {"metrics": ["acc", "seconds"], "better": {"seconds": "less"}}
     assert incumbent.decide(*SLOWER, **told).verdict != incumbent.Verdict.PROMOTE
     assert incumbent.decide(*SLOWER, better=told["better"]).verdict == incumbent.Verdict.PROMOTE
+    assert incumbent.decide(NEW, OLD, better={"score": "less"}).verdict == incumbent.Verdict.PROMOTE
 
 
 @pytest.mark.parametrize(
@@ -242,7 +234,7 @@ def test_a_metric_of_which_less_is_better_decides_where_it_is_named() -> None:
         (
             (OLD, NEW),
             {"policy": {"alfa": 0.1}},
-            "policy.alfa: no such setting; did you mean alpha?",
+            r"policy\.alfa: no such setting; did you mean alpha\?",
         ),
     ],
 )
@@ -267,10 +259,6 @@ def test_a_policy_that_says_nothing_of_what_gates_is_about_the_metrics_that_ther
         *SLOWER, policy={"better": {"seconds": "less"}, "guards": {"seconds": 0.1}}
     )
     assert guarded.verdict == "REJECT"
-
-
-def test_of_one_metric_less_may_be_better() -> None:
-    assert incumbent.decide(NEW, OLD, better={"score": "less"}).verdict == "PROMOTE"
 
 
 @pytest.mark.parametrize(("policy", "verdict"), [("strict", "PROMOTE"), ("mine.yaml", "HOLD")])
@@ -301,18 +289,16 @@ def test_so_late_a_look_that_no_bound_is_known_is_a_hold(look: int) -> None:
     assert printed["metrics"]["rougeL"]["lower"] is None
 
 
-def test_a_file_that_is_no_score_table_is_never_written_over() -> None:
+def test_a_table_is_written_over_an_older_one_and_never_over_another_file_or_a_log() -> None:
     logs = [write_lines(Path(f"{i}.jsonl"), rows) for i, rows in enumerate(ROWS)]
     Path("notes.txt").write_text("mine")
-    with pytest.raises(InputError, match=r"notes.txt: is there, and no score table"):
-        decide("--from", "jsonl", *logs, "--write", "notes.txt")
+    for name, problem in (
+        ("notes.txt", r"notes\.txt: is there, and no score table"),
+        ("1.jsonl", r"1\.jsonl: is one of the logs"),
+    ):
+        before = Path(name).read_bytes()
+        with pytest.raises(InputError, match=problem):
+            decide("--from", "jsonl", *logs, "--write", name)
+        assert Path(name).read_bytes() == before
     for _ in range(2):
         decide("--from", "jsonl", *logs, "--write", "table.jsonl")
-
-
-def test_a_table_is_never_written_over_a_log(tmp_path: Path) -> None:
-    logs = [write_lines(tmp_path / f"{i}.jsonl", rows) for i, rows in enumerate(ROWS)]
-    before = Path(logs[1]).read_bytes()
-    with pytest.raises(InputError, match="is one of the logs"):
-        decide("--from", "jsonl", *logs, "--write", str(logs[1]))
-    assert Path(logs[1]).read_bytes() == before

@@ -14,7 +14,6 @@ import yaml
 from curation.selected_rows import Selection
 from evaluation.decision.statistics import bounds, paired
 from evaluation.scoring.scorers import Scores
-from incumbent.cli import main
 from incumbent.searching.compare_on_dev import with_draws
 from incumbent.searching.pace import draw_rows, read_candidates
 from incumbent.searching.rank_rows import AgainstRandom, against_random
@@ -25,6 +24,7 @@ from project.records.data import DatasetVersion, Row, Split, TokenCount
 from project.records.record import write_records
 from tests.conftest import READ_BY_LIBRARIES
 from tests.incumbent.setting_effects.models import lay_out_tiny
+from tests.incumbent.tiny_project import called
 
 pytestmark = pytest.mark.usefixtures("warm")
 
@@ -178,17 +178,11 @@ def test_random_draws_are_functions_of_their_seeds() -> None:
     ],
 )
 def test_bad_usage_is_told_before_anything_is_loaded(
-    arguments: list[str],
-    said: str,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     lay_out(train_only=["rehearsal.jsonl"])
-    monkeypatch.setattr(sys, "argv", ["incumbent", "search", "select", *arguments])
-    with pytest.raises(SystemExit) as stop:
-        main()
-    assert stop.value.code == 2
-    assert said in capsys.readouterr().err
+    code, _, told = called(capsys, "search", "select", *arguments)
+    assert (code, said in told) == (2, True)
 
 
 # --- the whole ------------------------------------------------------------------------------------

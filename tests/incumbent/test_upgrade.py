@@ -92,14 +92,10 @@ def test_it_becomes_what_its_steps_make_of_it(capsys: Capture) -> None:
     assert "undo:    git checkout -- params.yaml dvc.yaml\n" in printed
     assert said()[0] == (ROOT / "params.yaml").read_text()
     assert yaml.safe_load(said()[1])["stages"] == stages
-
-
-def test_afterwards_there_is_nothing_to_do(capsys: Capture) -> None:
-    called(capsys, "project", "upgrade", "--yes")
     before = files()
     code, printed, _ = called(capsys, "project", "upgrade")
     assert (code, printed) == (0, f"nothing to do: this project is of version {VERSION}\n")
-    assert files() == before
+    assert files() == before  # nothing is left to do
 
 
 @pytest.mark.parametrize("answer", ["n", ""])
@@ -173,7 +169,7 @@ def test_without_a_terminal_somebody_has_to_say_yes(
     assert files() == before
 
 
-def test_changes_that_git_could_not_bring_back_are_told_first(
+def test_changes_that_git_could_not_bring_back_are_told_first_and_no_undo_is_promised(
     capsys: Capture, type_in: Callable[..., None]
 ) -> None:
     PARAMS.write_text(said()[0] + "# mine\n")
@@ -183,10 +179,6 @@ def test_changes_that_git_could_not_bring_back_are_told_first(
     assert code == 2
     assert "params.yaml: no commit has this as it is, so git could not undo it" in printed
     assert files() == before
-
-
-def test_no_undo_is_promised_that_would_lose_what_no_commit_has(capsys: Capture) -> None:
-    PARAMS.write_text(said()[0] + "# mine\n")
     _, printed, _ = called(capsys, "project", "upgrade", "--yes")
     assert "undo:    git checkout -- dvc.yaml" in printed
     assert "no undo: params.yaml: git has no commit of what was there" in printed

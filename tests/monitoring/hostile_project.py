@@ -20,7 +20,7 @@ def params(base: Path, shared: Path) -> dict[str, Any]:
         for name in ("experts", "labelled")
     ]
     found["curation"]["collect"] = {"sources": sources}
-    found["curation"]["curate"] = {"dev": 10, "sealed": 30, "accepted": ["labelled.jsonl"]}
+    found["curation"]["curate"] = {"dev": 10, "sealed": 30}
     found["curation"]["validate"]["embedded_rows"] = 20
     found["training"]["sft"] = {
         "rows": 120,
@@ -38,7 +38,7 @@ def params(base: Path, shared: Path) -> dict[str, Any]:
     }
     found["monitoring"] = {
         "traffic": {"folder": SEEN},
-        "drift": {"perplexity_rows": 50, "quality_rows": 10},
+        "drift": {"perplexity_rows": 50},
         "trigger": {"minimum_labels": 25, "cooldown_days": 2, "promote": "review"},
         "schedule": {"catch_up_days": 2},
     }

@@ -68,6 +68,12 @@ def test_an_acceptance_adds_rows_and_says_by_whom_and_why(taken: Accept) -> None
     assert (change.by, change.reason, change.source) == ("tester", "checked", "labelled.jsonl")
     assert change.rows == tuple(row.id for row in Row.read_lines(LABELLED))
     assert accepted_prompts() == {"what is x?", "what is y?"}
+    before = LABELLED.read_bytes(), EVAL_SETS.read_bytes()
+    assert taken([label("x"), label("y")]).new == 0
+    assert (LABELLED.read_bytes(), EVAL_SETS.read_bytes()) == before
+    assert taken([label("x"), label("z")]) == Acceptance(new=1, known=1, left_out=())
+    assert answers() == ["a x", "a y", "a z"], "new rows are behind the old ones"
+    assert [len(change.rows) for change in read_changes().values()] == [2, 1]
 
 
 def test_the_answer_that_a_user_corrected_is_a_negative_example(taken: Accept) -> None:
@@ -85,17 +91,18 @@ def test_the_answer_that_a_user_corrected_is_a_negative_example(taken: Accept) -
     )
 
 
-def test_an_answer_that_was_accepted_as_it_is_is_no_negative_example(taken: Accept) -> None:
-    right = asked("x", "the answer", None).model_copy(update={"response": "the answer"})
-    taken([label_of(right, "the answer", None)])
+@pytest.mark.parametrize(
+    ("said", "answer"),
+    [("the answer", "the answer"), ("Pay to DE89 3704 0044 0532 0130 00.", "an x")],
+    ids=["accepted as it is", "with an account number"],
+)
+def test_an_answer_that_is_right_or_must_not_be_kept_is_no_negative_example(
+    taken: Accept, said: str, answer: str
+) -> None:
+    with_contract()
+    row = asked("x", answer, "jane").model_copy(update={"response": said})
+    assert taken([label_of(row, answer, None)]).new == 1
     assert not (PREFERENCES / LABELLED.name).exists()
-
-
-def test_the_same_labels_again_change_nothing(taken: Accept) -> None:
-    taken(many(9, "jane"))
-    before = LABELLED.read_bytes(), EVAL_SETS.read_bytes()
-    assert taken(many(9, "jane")).new == 0
-    assert (LABELLED.read_bytes(), EVAL_SETS.read_bytes()) == before
 
 
 def test_acceptances_at_once_lose_no_row_and_no_record(taken: Accept) -> None:
@@ -108,14 +115,8 @@ def test_acceptances_at_once_lose_no_row_and_no_record(taken: Accept) -> None:
 
 def test_the_rest_of_a_long_file_is_accepted_after_its_start(taken: Accept) -> None:
     found = [taken(many(12, None)) for _ in range(4)]
+    # Rows without a user are users of their own: five are taken of those, and not three.
     assert [(one.new, one.known) for one in found] == [(5, 0), (5, 5), (2, 10), (0, 12)]
-
-
-def test_new_rows_are_added_behind_the_old_ones(taken: Accept) -> None:
-    taken([label("x")])
-    assert taken([label("x"), label("y")]) == Acceptance(new=1, known=1, left_out=())
-    assert answers() == ["a x", "a y"]
-    assert [len(change.rows) for change in read_changes().values()] == [1, 1]
 
 
 def test_one_user_has_so_many_rows_and_all_have_so_many(taken: Accept) -> None:
@@ -125,10 +126,6 @@ def test_one_user_has_so_many_rows_and_all_have_so_many(taken: Accept) -> None:
         "497 left out: over 3 labels of one user",
         "4 left out: over 5 labels at once",
     )
-
-
-def test_rows_without_a_user_are_users_of_their_own(taken: Accept) -> None:
-    assert taken(many(5, None)).new == 5
 
 
 def test_what_a_crash_left_without_a_record_is_accepted_the_next_time(taken: Accept) -> None:
@@ -161,17 +158,14 @@ def test_the_command_says_what_it_took_and_what_it_left_out() -> None:
     assert len(read_changes()) == 1
 
 
-def test_only_those_who_may_promote_accept(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_those_who_may_promote_accept_and_say_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(InputError, match="say why"):
+        accept_labels(export(Path("export.json"), 1), " ")
     Path("roles.yaml").write_text("submit: [tester]\npromote: [ann]\n")
     monkeypatch.setenv("INCUMBENT_ROLES", "roles.yaml")
     with pytest.raises(IncumbentError, match="tester may not promote: that is for ann"):
         accept_labels(export(Path("export.json"), 1), "checked")
     assert not EVAL_SETS.exists()
-
-
-def test_an_acceptance_needs_a_reason() -> None:
-    with pytest.raises(InputError, match="say why"):
-        accept_labels(export(Path("export.json"), 1), " ")
 
 
 def with_contract(**curate: object) -> None:
@@ -235,14 +229,6 @@ def test_a_row_that_asks_nothing_gets_into_no_file(taken: Accept, prompt: Any) -
     found = taken([label_of(row, "an x", None), label("y")])
     assert answers() == ["a y"]
     assert found.left_out == ("1 set aside without a prompt; see datasets/queue/set-aside.jsonl",)
-
-
-def test_a_bad_answer_with_an_account_number_is_no_negative_example(taken: Accept) -> None:
-    with_contract()
-    said = "Pay to DE89 3704 0044 0532 0130 00."
-    row = asked("x", "an x", "jane").model_copy(update={"response": said})
-    assert taken([label_of(row, "an x", None)]).new == 1
-    assert not (PREFERENCES / LABELLED.name).exists()
 
 
 def test_the_file_of_what_was_set_aside_keeps_the_newest(taken: Accept) -> None:

@@ -118,6 +118,41 @@ def test_worse_ratings_of_answers_as_ever_are_told_with_their_interval(
     assert night.reasons[1].endswith(" since the drift began")
 
 
+def changed(rows: list[Traffic], **update: object) -> list[Traffic]:
+    return [row.model_copy(update=update) for row in rows]
+
+
+def test_answers_of_another_adapter_say_nothing_of_the_champion(context: NightContext) -> None:
+    """All of them are bad, and in other words; they were another adapter's."""
+    bad = {"response": "no", "feedback": Feedback(rating=-1)}
+    theirs = run(context, 9, changed(rows_of(9), **bad, adapter="other"))
+    assert theirs.verdict is not DriftVerdict.DRIFT
+    assert run(context, 10, changed(rows_of(10), **bad)).verdict is DriftVerdict.DRIFT
+
+
+def test_a_new_champions_own_answers_are_watched_as_soon_as_there_is_a_week_of_them(
+    context: NightContext, make_adapter: Make
+) -> None:
+    champion = context.registry.submit(*make_adapter("b"), "test")
+    context.registry.promote(champion.number, "test", force=True)
+    good = {"response": "gladly", "adapter": champion.label, "feedback": Feedback(rating=1)}
+    nights = [run(context, number, changed(rows_of(number), **good)) for number in range(9, 17)]
+    assert [bool(night.answers) for night in nights] == [False] * 7 + [True]
+    assert {night.verdict for night in nights} == {DriftVerdict.NO_DRIFT}
+    worse = good | {"feedback": Feedback(rating=-1)}
+    readings = run(context, 17, changed(rows_of(17), **worse)).readings
+    assert {one.signal for one in readings if one.p < one.level} == {"feedback"}
+
+
+def test_answers_of_nobody_that_is_named_are_not_the_new_champions(make_adapter: Make) -> None:
+    """They were given before it became champion."""
+    with opened(make_adapter) as registry:
+        context = site_of(registry)
+        unnamed = [changed(rows_of(number), adapter=None) for number in range(9)]
+        nights = [run(context, number, rows) for number, rows in enumerate(unnamed)]
+    assert {night.answers for night in nights} == {None}
+
+
 # --- ratings --------------------------------------------------------------------------------------
 
 

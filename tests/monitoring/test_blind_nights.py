@@ -24,15 +24,9 @@ from monitoring.scheduling.outbox import newest_notices
 from project.records.drift import DriftState, DriftVerdict, Hindrance, HindranceKind, Night
 from project.records.traffic import Traffic
 from tests.monitoring.test_night_report import night
-from tests.quick_nights import Make, day, opened, rows_of, run, scheduler_of, site_of, watched_site
+from tests.quick_nights import Make, day, opened, rows_of, run, scheduler_of, site_of
 
 ROWS, TRAFFIC = HindranceKind.ROWS, HindranceKind.TRAFFIC
-
-
-@pytest.fixture
-def context(make_adapter: Make) -> Iterator[NightContext]:
-    with watched_site(make_adapter) as made:
-        yield made
 
 
 @pytest.fixture

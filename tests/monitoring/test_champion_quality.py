@@ -1,6 +1,5 @@
 """The champion is scored anew on labels that people accepted since: on none that may be sealed."""
 
-import dataclasses
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,7 +14,6 @@ from evaluation.generation.answers import Answer, Respondent, System
 from evaluation.generation.systems import respondent
 from monitoring import champion_quality
 from monitoring.champion_quality import fresh_labels, with_quality
-from monitoring.monitoring_settings import DriftParams
 from monitoring.night_context import NightContext
 from monitoring.night_history import check_job
 from monitoring.night_text import quality_text
@@ -176,34 +174,24 @@ def test_a_label_near_a_sealed_item_or_that_is_one_is_not_answered(context: Nigh
     assert not {one.id, other.id} & set(fresh(context))
 
 
-def test_what_training_rows_ask_already_says_nothing_new(context: NightContext) -> None:
-    one, *rest = open_ones(many(8))
-    twin = Row.of(f"{one.prompt_text} please", "another answer", group="g", source="rows.jsonl")
+def test_what_says_nothing_new_and_what_a_model_wrote_or_is_too_long_is_left_out(
+    context: NightContext,
+) -> None:
+    asked, written, too_long, *rest = open_ones(many(12))
+    twin = Row.of(f"{asked.prompt_text} please", "another answer", group="g", source="rows.jsonl")
     write_curated(train=[twin])
-    accepted(context, [one, *rest])
-    assert fresh(context) == ids(rest)
-
-
-def test_what_a_model_wrote_is_no_label_of_people(context: NightContext) -> None:
-    one, *rest = open_ones(many(8))
-    accepted(context, [one.model_copy(update={"synthetic": "a model"}), *rest])
-    assert fresh(context) == ids(rest)
-
-
-def test_a_label_that_is_too_long_for_the_base_is_left_out(context: NightContext) -> None:
-    one, *rest = open_ones(many(8))
-    long = labelled_row(one.prompt_text, "word " * 600, None)
+    long = labelled_row(too_long.prompt_text, "word " * 600, None)
     assert open_ones([long]), "its lot is no sealed one"
-    accepted(context, [long, *rest])
+    accepted(context, [asked, written.model_copy(update={"synthetic": "a model"}), long, *rest])
     assert fresh(context) == ids(rest)
 
 
 def test_the_oldest_come_first_and_what_is_over_a_nights_number_comes_the_next_night(
-    context: NightContext,
+    context: NightContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = open_ones(many(16))
     accepted(context, rows)
-    context = dataclasses.replace(context, drift=DriftParams(quality_rows=7))
+    monkeypatch.setattr(champion_quality, "LABELS_A_NIGHT", 7)
     first = asked(context, TODAY - timedelta(days=0))
     assert first.quality
     assert first.quality.rows == tuple(ids(rows[:7]))
@@ -223,8 +211,12 @@ def test_another_machine_that_has_the_registry_alone_measures_nothing_twice(
 
 
 def test_the_means_have_errors_and_stand_beside_what_dev_said(context: NightContext) -> None:
+    rows = open_ones(many(8))
+    accepted(context, rows[:1])
+    alone = with_quality(context, silent(TODAY)).quality
+    assert alone and (alone.n, alone.errors, alone.dev) == (1, {}, {})
     keep_dev(context, rougeL=0.5)
-    accepted(context, open_ones(many(8)))
+    accepted(context, rows)
     quality = with_quality(context, silent(TODAY)).quality
     assert quality
     # Of eight words four, and no others: a precision of 1, a recall of a half.
@@ -248,18 +240,14 @@ def keep_dev(context: NightContext, **means: float) -> None:
     keep_decision(context.registry, champion.number, decision, evidence)
 
 
-def test_one_label_has_a_score_and_no_error(context: NightContext) -> None:
-    accepted(context, open_ones(many(8))[:1])
-    quality = with_quality(context, silent(TODAY)).quality
-    assert quality
-    assert (quality.n, quality.errors, quality.dev) == (1, {}, {})
-
-
-def test_a_night_without_fresh_labels_is_as_it_was(context: NightContext) -> None:
+def test_a_night_without_fresh_labels_is_as_it_was_and_one_that_is_to_stop_stops(
+    context: NightContext,
+) -> None:
     assert with_quality(context, silent(TODAY)) == silent(TODAY)
     accepted(context, many(8))
-    off = dataclasses.replace(context, drift=DriftParams(quality_rows=0))
-    assert with_quality(off, silent(TODAY)) == silent(TODAY)
+    context.stop.set()
+    with pytest.raises(StoppedError):
+        with_quality(context, silent(TODAY))
 
 
 def test_where_it_is_not_known_what_is_sealed_nothing_is_answered_and_the_night_says_so(
@@ -273,13 +261,6 @@ def test_where_it_is_not_known_what_is_sealed_nothing_is_answered_and_the_night_
         "the champion's quality on fresh labels was not measured: datasets/curated is not on this "
         "machine, which says what is sealed",
     )
-
-
-def test_a_night_that_is_to_stop_stops_before_the_next_batch(context: NightContext) -> None:
-    accepted(context, many(8))
-    context.stop.set()
-    with pytest.raises(StoppedError):
-        with_quality(context, silent(TODAY))
 
 
 def test_a_new_champion_answers_its_own_labels_alone(

@@ -1,4 +1,4 @@
-"""The page of figures says of simulated years what the benchmark's stored results say."""
+"""The page of figures says of nights and of hosted models what benchmarks' stored results say."""
 
 import json
 import re
@@ -11,6 +11,8 @@ from tests.conftest import ROOT
 
 PAGE = ROOT / "docs" / "reference" / "figures.md"
 RESULTS = ROOT / "benchmarks" / "drift.jsonl"
+SAME_MODEL = ROOT / "benchmarks" / "same_model.jsonl"
+HOSTED = "### A hosted model that changes"
 # How a row of the page begins, by what is simulated.
 ROWS = {
     "month-end peaks": "month-end peaks",
@@ -51,7 +53,19 @@ def test_every_simulated_change_has_a_row_with_its_nights() -> None:
         [sum(run[change]["nights"] <= limit for run in runs) for limit in (1, 7, 30)]
         for change in runs[0]
     ]
-    told, _, _ = PAGE.read_text().partition("### A hosted model that changes")
+    told, _, _ = PAGE.read_text().partition(HOSTED)
     found = re.findall(r"\| (\d+) of (\d+) \| (\d+) of \d+ \| (\d+) of \d+ \|", told)
     assert {int(of) for _, of, _, _ in found} == {len(runs)}
     assert [[int(a), int(b), int(c)] for a, _, b, c in found] == within
+
+
+def test_every_stored_result_of_hosted_models_that_change_is_in_the_table_and_no_other() -> None:
+    rows: dict[tuple[int, float], list[str]] = {}
+    for line in SAME_MODEL.read_text().splitlines():
+        one = json.loads(line)
+        row = rows.setdefault((one["items"], one["jitter"]), [])
+        row.append(f"{one['called']} of {one['runs']}")
+    wanted = [[str(n), f"{100 * vary:.0f} %", *cells] for (n, vary), cells in rows.items()]
+    section = PAGE.read_text().partition(f"{HOSTED}\n")[2].partition("\n## ")[0]
+    lines = [line for line in section.splitlines() if line.startswith("| ")]
+    assert [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]] == wanted

@@ -108,13 +108,9 @@ def retrain_days(nights: Sequence[Night]) -> list[int]:
 def test_a_suspicion_grows_and_fades_over_several_nights(
     verdicts: tuple[DriftVerdict, ...], state: DriftState, action: Action
 ) -> None:
-    last = story(verdicts)[-1]
-    assert (last.state, last.action) == (state, action)
-
-
-def test_one_night_confirms_where_the_settings_say_so() -> None:
-    params = PARAMS.model_copy(update={"confirm_nights": 1})
-    assert story([D], params=params)[-1].action is Action.RETRAIN
+    nights = story(verdicts)
+    assert (nights[-1].state, nights[-1].action) == (state, action)
+    assert all(night.reasons[0] for night in nights)
 
 
 @pytest.mark.parametrize("confirming", [(), (reading(N),), (reading(LITTLE),)])
@@ -132,36 +128,56 @@ def test_a_confirmation_says_on_how_many_later_days_it_was_seen() -> None:
     assert last.reasons[0] == "drift, seen again on 2 later days"
 
 
-def test_three_nights_that_confirm_are_the_first_and_two_that_see_it_again() -> None:
-    params = PARAMS.model_copy(update={"confirm_nights": 3})
-    assert [n.state for n in story([D] * 3, params=params)] == [
-        DriftState.WATCH,
-        DriftState.WATCH,
-        DriftState.ACT,
-    ]
+@pytest.mark.parametrize(
+    ("verdicts", "nights", "state"),
+    [
+        ([D], 1, DriftState.ACT),
+        ([D, D], 3, DriftState.WATCH),
+        ([D, D, D], 3, DriftState.ACT),
+        ([D, D, N, D, D], 3, DriftState.WATCH),  # it counts in its own run of drift alone
+    ],
+)
+def test_nights_that_confirm_are_the_first_and_those_that_see_it_again(
+    verdicts: list[DriftVerdict], nights: int, state: DriftState
+) -> None:
+    params = PARAMS.model_copy(update={"confirm_nights": nights})
+    assert story(verdicts, params=params)[-1].state is state
 
 
-def test_what_saw_it_again_counts_in_its_own_run_of_drift_alone() -> None:
-    params = PARAMS.model_copy(update={"confirm_nights": 3})
-    assert story([D, D, N, D, D], params=params)[-1].state is DriftState.WATCH
+QUOTA = "the quota of 3 retrains a week is used up until 2026-03-06 02:30 UTC"
 
 
-def test_too_few_labels_make_a_queue_and_no_retrain() -> None:
-    last = story([D, D], ENOUGH.model_copy(update={"labels": 49}))[-1]
-    assert (last.state, last.action) == (DriftState.CONFIRMED, Action.LABEL)
-    assert "49 accepted labels on the drifted topics, 50 needed" in last.reasons
-
-
-def test_a_retrain_is_refused_while_another_is_in_flight() -> None:
-    last = story([D, D], ENOUGH.model_copy(update={"in_flight": "that of 2026-02-28"}))[-1]
-    assert last.action is Action.REFUSED
-    assert last.reasons[-1] == "another retrain is in flight: that of 2026-02-28"
-
-
-def test_a_retrain_is_refused_over_the_quota_as_for_other_reasons() -> None:
-    quota = "the quota of 3 retrains a week is used up until 2026-03-06 02:30 UTC"
-    last = story([D, D], ENOUGH.model_copy(update={"quota": quota}))[-1]
-    assert (last.action, last.reasons[-1]) == (Action.REFUSED, quota)
+@pytest.mark.parametrize(
+    ("known", "state", "action", "reason"),
+    [
+        (
+            {"labels": 49},
+            DriftState.CONFIRMED,
+            Action.LABEL,
+            "49 accepted labels on the drifted topics, 50 needed",
+        ),
+        (
+            {"in_flight": "that of 2026-02-28"},
+            DriftState.CONFIRMED,
+            Action.REFUSED,
+            "another retrain is in flight: that of 2026-02-28",
+        ),
+        ({"quota": QUOTA}, DriftState.CONFIRMED, Action.REFUSED, QUOTA),
+        (
+            {"waiting": 4},
+            DriftState.CONFIRMED,
+            Action.REFUSED,
+            "version 4 won, and waits for a person to promote it",
+        ),
+    ],
+    ids=["too few labels", "another retrain", "the quota", "a winner waits"],
+)
+def test_what_stands_against_a_retrain_is_its_reason(
+    known: dict[str, object], state: DriftState, action: Action, reason: str
+) -> None:
+    last = story([D, D], ENOUGH.model_copy(update=known))[-1]
+    assert (last.state, last.action) == (state, action)
+    assert last.reasons[-1] == reason
 
 
 def test_the_cooldown_doubles_with_every_challenger_that_lost() -> None:
@@ -184,17 +200,15 @@ def test_a_cooldown_that_the_settings_ask_for_is_not_cut() -> None:
     assert retrain_days(story([D] * 200, params=params)) == [1, 91, 181]
 
 
-def test_after_a_challenger_that_won_the_cooldown_is_the_plain_one() -> None:
-    assert retrain_days(story([D] * 17, outcome=RetrainOutcome.PROMOTED)) == [1, 8, 15]
+@pytest.mark.parametrize("outcome", [RetrainOutcome.PROMOTED, RetrainOutcome.REVIEW])
+def test_after_a_challenger_that_won_the_cooldown_is_the_plain_one(outcome: RetrainOutcome) -> None:
+    """Whether a winner waits for a person, the registry says."""
+    assert retrain_days(story([D] * 17, outcome=outcome)) == [1, 8, 15]
 
 
 def test_a_run_that_failed_waits_for_itself_longer_each_time_and_a_week_at_most() -> None:
-    days = retrain_days(story([D] * 40, outcome=RetrainOutcome.FAILED))
-    assert days == [1, 2, 4, 8, 15, 22, 29, 36]
-
-
-def test_a_run_that_failed_says_when_the_next_one_may_be() -> None:
-    nights = story([D] * 4, outcome=RetrainOutcome.FAILED)
+    nights = story([D] * 40, outcome=RetrainOutcome.FAILED)
+    assert retrain_days(nights) == [1, 2, 4, 8, 15, 22, 29, 36]
     assert nights[3].reasons[-1] == (
         "the run of 2026-03-03 failed, and 1 before it: the next may be on 2026-03-05"
     )
@@ -214,30 +228,11 @@ def test_a_run_that_failed_is_no_challenger_that_lost_and_nothing_of_the_budget(
     )
 
 
-def test_while_a_winner_waits_for_a_person_nothing_is_trained() -> None:
-    waits = ENOUGH.model_copy(update={"waiting": 4})
-    last = story([D, D], waits)[-1]
-    assert last.action is Action.REFUSED
-    assert last.reasons[-1] == "version 4 won, and waits for a person to promote it"
-
-
-def test_a_winner_that_waits_no_more_is_in_nobodys_way() -> None:
-    """Whether it does, the registry says: it was rejected, or promoted and rolled back."""
-    assert retrain_days(story([D] * 17, outcome=RetrainOutcome.REVIEW)) == [1, 8, 15]
-
-
 def test_the_monthly_budget_is_kept() -> None:
     params = PARAMS.model_copy(update={"cooldown_days": 0, "retrains_per_month": 2})
     nights = story([D] * 33, params=params)
     assert sum(night.action is Action.RETRAIN for night in nights[:31]) == 2
     assert nights[3].reasons[-1] == "2 retrains in 30 days are all that the budget allows"
     assert nights[31].action is Action.RETRAIN
-
-
-def test_a_budget_of_no_retrain_refuses_all() -> None:
-    params = PARAMS.model_copy(update={"retrains_per_month": 0})
-    assert story([D, D], params=params)[-1].action is Action.REFUSED
-
-
-def test_every_night_has_a_reason() -> None:
-    assert all(night.reasons[0] for night in story([LITTLE, N, D, D, N, LITTLE, N, N, N]))
+    none = params.model_copy(update={"retrains_per_month": 0})
+    assert story([D, D], params=none)[-1].action is Action.REFUSED

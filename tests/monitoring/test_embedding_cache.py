@@ -62,6 +62,7 @@ def test_vectors_come_in_the_order_of_texts_and_have_length_one(cache: Path) -> 
     np.testing.assert_allclose(vectors, Toy().encode(texts), atol=1e-3)
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
     assert (vectors[0] == vectors[2]).all()
+    assert embeddings(cache, Toy()).encode([]).shape == (0, D)
 
 
 def test_a_text_is_embedded_once_and_the_longest_first(cache: Path) -> None:
@@ -102,10 +103,6 @@ def test_a_known_text_has_the_same_bits_and_needs_no_model(cache: Path) -> None:
     assert (known[::-1] == new).all()
 
 
-def test_no_texts_are_a_matrix_of_the_right_width(cache: Path) -> None:
-    assert embeddings(cache, Toy()).encode([]).shape == (0, D)
-
-
 def test_another_model_does_not_get_this_ones_vectors(cache: Path) -> None:
     embeddings(cache, Toy()).encode(["a"])
     for changed in ({"weights": "0" * 64}, {"config": "0" * 64}):
@@ -113,13 +110,9 @@ def test_another_model_does_not_get_this_ones_vectors(cache: Path) -> None:
         other.model = toy
         other.encode(["a"])
         assert toy.read == ["a"]
-
-
-def test_the_same_model_from_another_place_gets_them(cache: Path) -> None:
-    embeddings(cache, Toy()).encode(["a"])
     moved = Embeddings(BASE.model_copy(update={"model": "elsewhere", "revision": None}), cache)
     moved.model = Absent()
-    assert moved.encode(["a"]).shape == (1, D)
+    assert moved.encode(["a"]).shape == (1, D), "the same one from another place"
 
 
 def test_an_interrupted_run_goes_on_where_it_stopped(cache: Path) -> None:
@@ -147,16 +140,14 @@ def test_an_embedder_that_makes_no_numbers_is_refused(cache: Path) -> None:
     assert embeddings(cache, Toy()).encode(["a"]).shape == (1, D)
 
 
-def test_a_damaged_cache_says_that_it_may_be_deleted(cache: Path) -> None:
+def test_a_cache_that_cannot_be_used_says_why_and_that_it_may_be_deleted(cache: Path) -> None:
+    cache.parent.write_text("a file where the folder should be")
+    with pytest.raises(IncumbentError, match="unable to open database file"):
+        embeddings(cache, Toy()).encode(["a"])
+    cache.parent.unlink()
     cache.parent.mkdir()
     cache.write_bytes(b"no database" * 1000)
     with pytest.raises(IncumbentError, match="make room if the disk is full; delete"):
-        embeddings(cache, Toy()).encode(["a"])
-
-
-def test_a_cache_that_cannot_be_made_says_where_it_should_be(cache: Path) -> None:
-    cache.parent.write_text("a file where the folder should be")
-    with pytest.raises(IncumbentError, match="unable to open database file"):
         embeddings(cache, Toy()).encode(["a"])
 
 
@@ -267,26 +258,20 @@ class Limited(Toy):
     tokenizer = Words()
 
 
-def test_a_long_text_is_read_by_parts_that_end_between_words(cache: Path) -> None:
+def test_a_long_text_is_read_by_parts_that_end_between_words_and_its_vector_is_their_mean(
+    cache: Path,
+) -> None:
     limited = Limited()
-    text = " ".join(f"word{i}" for i in range(12))  # of 24 tokens at most
-    embeddings(cache, limited).encode([text, "short"])
+    text = " ".join(f"wörd{i}" for i in range(12))  # of 24 tokens at most
+    found, _ = embeddings(cache, limited).encode([text, "short"])
     parts = [part for part in limited.read if part != "short"]
     assert len(parts) > 1
     assert " ".join(parts) == text
     assert all(len(Words()(part)["words"]) <= 10 for part in parts)
-
-
-def test_its_vector_is_the_mean_of_its_parts_scaled_to_length_one(cache: Path) -> None:
-    limited = Limited()
-    (found,) = embeddings(cache, limited).encode([" ".join(["wörter"] * 40)])
-    mean = Toy().encode(limited.read).mean(0)
+    mean = Toy().encode(parts).mean(0)
     np.testing.assert_allclose(found, mean / np.linalg.norm(mean), atol=1e-3)
-
-
-def test_a_word_longer_than_the_embedder_reads_is_cut(cache: Path) -> None:
-    limited = Limited()
-    embeddings(cache, limited).encode(["x" * 203])
+    limited.read.clear()
+    embeddings(cache, limited).encode(["x" * 203])  # one word
     assert "".join(limited.read) == "x" * 203
     assert max(map(len, limited.read)) <= 50
 
@@ -300,9 +285,6 @@ def test_of_an_endless_text_places_all_over_it_are_read_and_it_counts_as_cut(cac
     assert limited.read[-1].endswith("0049999")
     assert is_cut(text)
     assert not is_cut("x" * READ)
-
-
-def test_a_text_that_was_once_embedded_by_its_beginning_is_embedded_anew(cache: Path) -> None:
-    text = "a sentence of a long text. " * 20
+    # What was once embedded by its beginning alone is embedded anew.
     assert key_of(text) != hashlib.sha256(text.encode()).digest()
     assert key_of("short") == hashlib.sha256(b"short").digest()

@@ -1,6 +1,5 @@
 """Whoever sends much of a day is known by name, in little memory, in any order of parts."""
 
-from collections.abc import Iterator
 from random import Random
 
 import pytest
@@ -10,7 +9,7 @@ from monitoring.traffic.user_sample import SAMPLED, SHOWN, HeavyUsers
 from monitoring.trigger.labels import pseudonym_of
 from project.records.drift import DriftVerdict, Night
 from project.records.traffic import Traffic
-from tests.quick_nights import Make, day, rows_of, run, watched_site
+from tests.quick_nights import day, rows_of, run
 
 
 def row(user: str | None, number: int = 0, prompt: str = "about card please") -> Traffic:
@@ -62,12 +61,6 @@ def test_rows_without_a_user_are_nobodys() -> None:
 
 
 # --- the night ----------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def context(make_adapter: Make) -> Iterator[NightContext]:
-    with watched_site(make_adapter) as made:
-        yield made
 
 
 def said(night: Night) -> list[str]:

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -34,18 +34,10 @@ from tests.quick_nights import (
     run,
     scheduler_of,
     site_of,
-    watched_site,
 )
 
 DRIFT, QUIET = DriftVerdict.DRIFT, DriftVerdict.NO_DRIFT
 SILENT = DriftVerdict.INSUFFICIENT
-
-
-@pytest.fixture
-def context(make_adapter: Make) -> Iterator[NightContext]:
-    """A champion, and three days of traffic before its first night."""
-    with watched_site(make_adapter) as made:
-        yield made
 
 
 def night_of(context: NightContext, number: int) -> Night:
@@ -144,6 +136,40 @@ def test_rows_of_a_silent_day_count_in_later_windows_though_nobody_judged_it_aga
 
 def users(night: Night, nights: int) -> int:
     return max(reading.n for reading in night.readings if reading.nights == nights)
+
+
+def test_rows_that_come_after_their_night_count_in_the_windows_of_later_ones(
+    context: NightContext,
+) -> None:
+    in_time = run(context, 3).units
+    context.traffic.append(rows_of(40, on=3))
+    night = run(context, 4)
+    assert users(night, 2) == in_time + night.units + 150
+
+
+def test_rows_that_come_while_their_night_is_at_work_are_not_lost(context: NightContext) -> None:
+    before = run(context, 3).units
+    meanwhile = WordEmbeddings()
+
+    def once() -> None:
+        meanwhile.meanwhile = lambda: None
+        context.traffic.append(rows_of(40, on=4))
+
+    meanwhile.meanwhile = once
+    night = run(dataclasses.replace(context, embeddings=meanwhile), 4)
+    assert users(night, 2) == before + night.units + 150
+
+
+def test_a_night_that_is_done_late_is_not_held_against_answers_of_its_own_day(
+    context: NightContext,
+) -> None:
+    for number in (3, 4):
+        run(context, number)
+    context.traffic.append(rows_of(5))
+    in_time = [run(context, number) for number in (6, 7)]
+    late = run(context, 5, [])
+    assert [bool(night.answers) for night in (*in_time, late)] == [False, True, False]
+    assert late.verdict is QUIET
 
 
 def test_a_late_night_of_drift_takes_no_action_and_later_states_stay(

@@ -176,20 +176,19 @@ def test_what_users_wrote_stays_text_wherever_it_stands() -> None:
     assert (shown.words.count(HOSTILE), shown.words.count(beginning(HOSTILE))) == (6, 3)
 
 
-def test_the_page_loads_nothing() -> None:
-    shown = page(night(verdict=DRIFT, topics=(NEW,)), [night()], None)
-    assert not any(word in shown for word in ("src=", "href=", "@import", "url("))
-
-
-def test_the_first_night_is_a_point_and_needs_no_comparison() -> None:
+def test_the_first_night_is_a_point_and_needs_no_comparison_and_no_page_loads_anything() -> None:
+    drifted = page(night(verdict=DRIFT, topics=(NEW,)), [night()], None)
+    assert not any(word in drifted for word in ("src=", "href=", "@import", "url("))
     shown = page(night(), [], None)
     assert shown.count("<circle") == 1
     assert "nights as a table" not in shown
 
 
 def test_a_night_without_traffic_claims_nothing_about_it() -> None:
-    shown = page(night(verdict=INSUFFICIENT, rows=0, units=0), [], None)
+    notes = ("no traffic since 2026-01-01",)
+    shown = page(night(verdict=INSUFFICIENT, rows=0, units=0, notes=notes), [], None)
     assert "See whether the gateway logs traffic" in shown
+    assert notes[0] in Outline(shown).words
     assert "<svg" not in shown
     assert "What the traffic is about" not in shown
 
@@ -226,11 +225,6 @@ def test_what_people_should_know_beside_the_verdict_stands_with_the_reasons() ->
     told = line(one).plain
     assert "  note      one user sent most of it" in told
     assert f"  set aside {listed}" in told
-
-
-def test_a_night_that_says_nothing_shows_its_notes_too() -> None:
-    one = night(verdict=INSUFFICIENT, rows=0, units=0, notes=("no traffic since 2026-01-01",))
-    assert "no traffic since 2026-01-01" in Outline(page(one, [], None)).words
 
 
 def test_what_alarmed_and_was_tested_again_is_shown_apart() -> None:
@@ -300,22 +294,15 @@ def test_prompts_from_far_away_lie_apart_on_the_map() -> None:
     }
 
 
-def test_the_map_keeps_its_limit_and_texts_short() -> None:
+def test_the_map_keeps_its_limit_and_texts_short_in_any_order_of_the_rows() -> None:
+    vectors, same = cloud(50, 0, 1), np.ones((1, 4), np.float32)
+    assert plane(vectors[::-1])[::-1] == pytest.approx(plane(vectors))
+    alike = Map.of(same, same, np.array([False]), None)
+    assert {(point.x, point.y, point.text) for point in alike.points} == {(0, 0, "")}
     grown = np.arange(500) < 250
     found = Map.of(cloud(900, 0, 1), cloud(500, 0, 2), grown, ["long " * 100] * 500, limit=60)
     assert [found.count(kind) for kind in PointKind] == [20, 20, 20]
     assert max(len(point.text) for point in found.points) == SHOWN + 1
-
-
-def test_the_map_is_the_same_whatever_the_order_of_the_rows() -> None:
-    vectors = cloud(50, 0, 1)
-    assert plane(vectors[::-1])[::-1] == pytest.approx(plane(vectors))
-
-
-def test_prompts_that_are_all_alike_still_make_a_map() -> None:
-    same = np.ones((1, 4), np.float32)
-    found = Map.of(same, same, np.array([False]), None)
-    assert {(point.x, point.y, point.text) for point in found.points} == {(0, 0, "")}
 
 
 def test_topics_that_grew_stand_out_and_a_night_without_embeddings_has_no_map() -> None:

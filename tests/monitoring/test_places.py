@@ -1,25 +1,17 @@
 """Where a family's traffic is: one place counts, each change is on record."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from sqlalchemy import Engine, select
 
 from monitoring.night_context import MarkedFolder, OtherPlaceError, place_of, settle
-from registry.storage.database import connect
 from registry.storage.tables import places
 
 pytest_plugins = ["tests.servers"]
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
-    postgresql = request.param == "postgresql"
-    url = f"sqlite:///{tmp_path / 'registry.db'}"
-    engine = connect(request.getfixturevalue("postgresql") if postgresql else url)
-    yield engine
-    engine.dispose()
+@pytest.fixture
+def engine(each_engine: Engine) -> Engine:
+    return each_engine
 
 
 def place(mark: str, family: str = "bank") -> MarkedFolder:

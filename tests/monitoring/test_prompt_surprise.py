@@ -57,22 +57,18 @@ def read(prompts: list[str], new: float) -> list[float]:
 def test_only_so_many_new_prompts_are_read_the_first_ones() -> None:
     assert read(["a", "bb", "ccc", "dddd"], new=2) == [1, 2, -1, -1]
     assert sorted(ASKED) == ["a", "bb"]
-
-
-def test_what_was_read_on_its_own_night_is_free_for_a_reference() -> None:
-    read(["a", "bb"], new=2)
+    # What was read on its own night is free for a reference.
     assert read(["a", "bb", "ccc", "dddd", "eeeee"], new=2) == [1, 2, 3, 4, -1]
     assert sorted(ASKED) == ["ccc", "dddd"]
+    assert read(["same", "same", "same"], new=1) == [4, 4, 4]
+    assert ASKED == ["same"]
+    assert read([], new=0) == []
+    assert read(["", "a"], new=9) == [0, 1]
 
 
 def test_a_prompt_that_many_send_is_not_chosen_because_it_is_known() -> None:
     read(["often"], new=9)
     assert read(["rare 1", "rare 2", "often"], new=1) == [6, -1, -1]
-
-
-def test_the_same_prompt_twice_is_read_once() -> None:
-    assert read(["same", "same", "same"], new=1) == [4, 4, 4]
-    assert ASKED == ["same"]
 
 
 def test_a_long_prompt_is_read_in_parts_and_all_of_it() -> None:
@@ -105,11 +101,6 @@ def test_what_was_read_is_kept_by_the_day_and_leaves_with_the_retention() -> Non
     forget_dated_files(home() / "monitoring", date(2026, 3, 2))
     assert read(["old", "new one"], new=9) == [3, 7]
     assert ASKED == ["old"]
-
-
-def test_nothing_in_nothing_out() -> None:
-    assert read([], new=0) == []
-    assert read(["", "a"], new=9) == [0, 1]
 
 
 @pytest.mark.parametrize("rows", [0, 50])

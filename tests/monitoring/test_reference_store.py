@@ -22,7 +22,7 @@ from monitoring.signals.signal import Batch
 from project.records.drift import DriftState, DriftVerdict
 from project.records.events import Event, PromptReference
 from tests.monitoring.test_drift_state import D, N, story
-from tests.quick_nights import Make, day, opened, rows_of, run, site_of
+from tests.quick_nights import Make, WordEmbeddings, day, opened, rows_of, run, site_of
 from tests.scheduling import Clock
 
 
@@ -42,17 +42,11 @@ def test_a_reference_reads_back_as_it_was_and_equal_ones_have_equal_bytes() -> N
     again = Reference.from_bytes(data)
     assert again.to_bytes() == data
     assert again.season == Season(weekly=True)
-    assert [s.name for s in again.signals] == [s.name for s in reference().signals]
-
-
-def test_without_season_there_is_one_stratum() -> None:
-    assert set(reference().units.strata) == {0}
-    assert set(reference(seasonal=True).units.strata) == set(range(7))
-
-
-def test_no_row_is_in_both_halves() -> None:
-    frozen = reference()
-    assert len(frozen.units) == 150
+    plain = reference()
+    assert [s.name for s in again.signals] == [s.name for s in plain.signals]
+    assert len(plain.units) == 150, "no row is in both halves"
+    assert (set(plain.units.strata), set(again.units.strata)) == ({0}, set(range(7)))
+    assert list(lacking_days(again, date(2026, 3, 7))) == []
 
 
 def test_after_a_drift_the_reference_begins_where_the_drift_began() -> None:
@@ -176,6 +170,25 @@ def test_while_a_drift_is_in_progress_the_reference_stays(context: NightContext)
     assert len(kept(context)) == 1
 
 
+def test_the_reference_is_kept_in_the_registry_beside_its_champion(context: NightContext) -> None:
+    night = run(context, 0)
+    event = context.registry.newest_event(1, "watch")
+    assert event is not None and event.told(PromptReference).reference == night.reference
+    assert "450 rows of traffic" in event.reason
+    assert run(context, 1).reference == night.reference
+    context.traffic.append(rows_of(-1))
+    assert f"the reference was frozen for nights from {day(0)}" in run(context, -1).reasons[0]
+
+
+def test_another_embedder_freezes_the_reference_anew(context: NightContext) -> None:
+    first, other = run(context, 0), WordEmbeddings()
+    other.pin = other.pin.model_copy(update={"revision": "another"})
+    second = run(replace(context, embeddings=other), 1)
+    assert second.verdict is DriftVerdict.NO_DRIFT
+    assert len(kept(context)) == 2
+    assert first.reference != second.reference
+
+
 def test_days_of_a_drift_that_went_away_are_not_in_the_new_reference(
     context: NightContext,
 ) -> None:
@@ -241,8 +254,3 @@ def test_a_reference_that_a_clock_ahead_left_does_not_blind_the_nights(
         assert night.verdict is DriftVerdict.NO_DRIFT
         assert [one.first for one in kept(context)] == [str(day(199)), str(day(1))]
         assert run(context, 2).reference == night.reference
-
-
-def test_a_reference_that_has_a_week_lacks_no_day() -> None:
-    frozen = reference(seasonal=True)
-    assert list(lacking_days(frozen, date(2026, 3, 7))) == []

@@ -98,11 +98,16 @@ def test_after_the_retention_nothing_holds_what_users_wrote(context: NightContex
 
 def test_within_the_retention_all_of_it_is_there(context: NightContext) -> None:
     run(context, 3, telling(3))
+    (units,) = (home() / "monitoring" / "units").glob("*/*.npz")
     for number in range(4, 4 + KEEP):
         run(context, number)
     night = nights_before(context.registry.engine, "bank", day(4))[0]
     assert WORD in " ".join(night.exemplars)
     assert WORD in page_path("bank", day(3)).read_text()
+    assert units.exists()
+    run(context, 4 + KEEP)
+    assert not units.exists()
+    assert context.traffic.days() == [day(number) for number in range(4, 5 + KEEP)]
 
 
 def test_why_a_run_failed_and_its_notice_are_forgotten(context: NightContext) -> None:

@@ -1,6 +1,5 @@
 """Slots of retrains in one registry: a limit over all machines, and a queue that outlives them."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -17,13 +16,6 @@ DAY = date(2026, 3, 1)
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 LEASE, MINUTE = timedelta(minutes=10), timedelta(minutes=1)
 ONE = RetrainLimits(at_once=1, quota=7)
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    engine = connect(f"sqlite:///{tmp_path / 'registry.db'}")
-    yield engine
-    engine.dispose()
 
 
 def want(

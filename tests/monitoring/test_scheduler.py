@@ -9,7 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -30,7 +30,6 @@ from monitoring.scheduling.runs import Claim, JobRun, RunState, claim, runs_of
 from monitoring.scheduling.service import JobLogFormatter, serve, unstick
 from project.errors import InputError, StoppedError
 from project.settings import load
-from registry.notices import Notice
 from registry.storage.database import connect
 from tests.conftest import ROOT
 from tests.killed_nights import tick
@@ -39,6 +38,7 @@ from tests.scheduling import LONG, NAME, Clock, days, diary, job, noted, schedul
 pytest_plugins = ["tests.servers"]
 
 WEEK = timedelta(days=7)
+OUT_OF_LUCK = ValueError("out of luck")
 
 
 @pytest.fixture
@@ -46,80 +46,43 @@ def database(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path / 'registry.db'}"
 
 
-@pytest.fixture
-def engine(database: str) -> Iterator[Engine]:
-    engine = connect(database)
-    yield engine
-    engine.dispose()
-
-
 # --- what is due --------------------------------------------------------------------------------
 
-
-def due_at(now: str, line: str = "30 2 * * *", zone: str = "UTC", reach: int = 3) -> list[date]:
-    moment = datetime.fromisoformat(now)
-    return list(due(Cron(line, zone), moment, (), timedelta(days=reach)))
+BERLIN, USUAL = "Europe/Berlin", "30 2 * * *"
 
 
 @pytest.mark.parametrize(
-    ("now", "expected"),
+    ("now", "line", "zone", "reach", "expected"),
     [
-        ("2026-03-10T02:29:59Z", days(6, 7, 8)),
-        ("2026-03-10T02:30:00Z", days(7, 8, 9)),  # to the second
-        ("2026-03-10T06:30:00Z", days(7, 8, 9)),  # four hours late
-        ("2026-03-11T02:29:00Z", days(7, 8, 9)),
-    ],
-)
-def test_a_night_is_due_from_its_fire_time_on(now: str, expected: list[date]) -> None:
-    assert due_at(now) == expected
-
-
-def test_what_is_settled_is_not_due() -> None:
-    now = datetime(2026, 3, 10, 3, tzinfo=UTC)
-    assert due(Cron("30 2 * * *", "UTC"), now, days(7, 9), 3 * timedelta(days=1)) == (*days(8),)
-
-
-def test_the_date_is_the_day_before_where_the_line_is_read() -> None:
-    assert due_at("2026-03-10T00:00:00Z", "0 1 * * *", "Asia/Tokyo", 1) == days(9)
-    assert due_at("2026-03-10T07:00:00Z", "0 23 * * *", "America/Los_Angeles", 1) == days(8)
-
-
-def test_a_date_waits_until_it_is_over_in_utc_where_traffic_is_kept() -> None:
-    """In Tokyo it is one o'clock on the 10th when the line fires, and still the 9th in UTC."""
-    assert due_at("2026-03-09T17:00:00Z", "0 1 * * *", "Asia/Tokyo", 1) == []
-
-
-@pytest.mark.parametrize(
-    ("before", "after", "expected"),
-    [
+        ("2026-03-10T02:29:59Z", USUAL, "UTC", 3, days(6, 7, 8)),
+        ("2026-03-10T02:30:00Z", USUAL, "UTC", 3, days(7, 8, 9)),  # to the second
+        ("2026-03-10T06:30:00Z", USUAL, "UTC", 3, days(7, 8, 9)),  # four hours late
+        ("2026-03-10T12:00:00Z", "*/5 * * * *", "UTC", 1, days(8, 9)),  # once a date
+        # A night's date is the day before, where the line is read.
+        ("2026-03-10T00:00:00Z", "0 1 * * *", "Asia/Tokyo", 1, days(9)),
+        ("2026-03-10T07:00:00Z", "0 23 * * *", "America/Los_Angeles", 1, days(8)),
+        # In Tokyo it is the 10th when the line fires, and still the 9th in UTC, as traffic is kept.
+        ("2026-03-09T17:00:00Z", "0 1 * * *", "Asia/Tokyo", 1, []),
         # 02:30 does not exist on the 29th of March: it comes where 03:30 is.
-        ("2026-03-29T01:29:00Z", "2026-03-29T01:30:00Z", date(2026, 3, 28)),
+        ("2026-03-29T01:29:00Z", USUAL, BERLIN, 1, days(27)),
+        ("2026-03-29T01:30:00Z", USUAL, BERLIN, 1, days(28)),
         # 02:30 is there twice on the 25th of October: the first one counts.
-        ("2026-10-25T00:29:00Z", "2026-10-25T00:30:00Z", date(2026, 10, 24)),
+        ("2026-10-25T00:29:00Z", USUAL, BERLIN, 1, [date(2026, 10, 23)]),
+        ("2026-10-25T00:30:00Z", USUAL, BERLIN, 1, [date(2026, 10, 24)]),
     ],
 )
-def test_a_change_of_the_clocks_neither_skips_a_night_nor_repeats_it(
-    before: str, after: str, expected: date
+def test_a_night_is_due_from_its_fire_time_on(
+    now: str, line: str, zone: str, reach: int, expected: list[date]
 ) -> None:
-    assert expected not in due_at(before, zone="Europe/Berlin")
-    assert due_at(after, zone="Europe/Berlin")[-1] == expected
-    fired = list(hours_when_it_fires(expected, "Europe/Berlin"))
-    assert len(fired) == 1
+    moment = datetime.fromisoformat(now)
+    found = due(Cron(line, zone), moment, (), timedelta(days=reach))
+    assert list(found) == expected
+    assert due(Cron(line, zone), moment, expected[::2], timedelta(days=reach)) == (*expected[1::2],)
 
 
 def test_the_fire_time_in_a_skipped_hour_is_still_to_come_when_the_hour_begins() -> None:
     summer = datetime(2026, 3, 29, 1, 15, tzinfo=UTC)  # 03:15 in Berlin, 15 minutes after 02:00
     assert next(Cron("30 2 * * *", "Europe/Berlin").after(summer)) == summer.replace(minute=30)
-
-
-def hours_when_it_fires(night: date, zone: str) -> Iterator[datetime]:
-    cron = Cron("30 2 * * *", zone)
-    start = datetime(night.year, night.month, night.day, tzinfo=UTC) - timedelta(days=3)
-    for fired in cron.after(start):
-        if fired > start + WEEK:
-            return
-        if cron.date(fired) == night:
-            yield fired
 
 
 @pytest.mark.parametrize("zone", ["Europe/Berlin", "America/Havana", "Australia/Lord_Howe", "UTC"])
@@ -134,10 +97,6 @@ def test_a_year_has_each_night_once_in_any_zone(line: str, zone: str) -> None:
         if len(dates) == 366:
             break
     assert dates == [dates[0] + timedelta(days=number) for number in range(366)]
-
-
-def test_a_line_that_fires_often_makes_its_date_due_once() -> None:
-    assert due_at("2026-03-10T12:00:00Z", "*/5 * * * *", reach=1) == days(8, 9)
 
 
 @pytest.mark.parametrize(
@@ -211,13 +170,13 @@ def test_a_clock_that_jumps_by_a_day_repeats_no_night_and_skips_none(
     assert set(days(7, 8, 9)) <= set(done)
 
 
-def broken(times: int, done: list[date]) -> Work:
+def broken(times: int, done: list[date], error: Exception = OUT_OF_LUCK) -> Work:
     """Work that fails so often, and then does well."""
     left = iter(range(times))
 
     def work(claim: Claim, stop: Event) -> JobResult:
         if next(left, None) is not None:
-            raise ValueError("out of luck")
+            raise error
         return diary(done)(claim, stop)
 
     return work
@@ -225,9 +184,9 @@ def broken(times: int, done: list[date]) -> Work:
 
 def test_a_failure_is_recorded_and_tried_again_later_and_later(engine: Engine) -> None:
     clock, done = Clock("2026-03-10T03:00:00Z"), []
-    scheduler = scheduler_of(engine, job(broken(2, done)), clock, 1)
+    scheduler = scheduler_of(engine, job(broken(2, done)), clock, 2)
     scheduler.tick()
-    (run,) = runs_of(engine, NAME)
+    (run,) = runs_of(engine, NAME)  # the later night waits for the earlier one
     assert (run.state, run.problem) == (RunState.WAITING, "ValueError: out of luck")
     for minutes in (4, 1, 19):  # the second attempt after 5 minutes, the third 20 minutes later
         clock.forward(minutes=minutes)
@@ -235,17 +194,7 @@ def test_a_failure_is_recorded_and_tried_again_later_and_later(engine: Engine) -
     assert done == []
     clock.forward(minutes=1)
     scheduler.tick()
-    (run,) = runs_of(engine, NAME)
-    assert (run.state, run.attempts, done) == (RunState.FINISHED, 3, days(9))
-
-
-def test_a_later_night_waits_for_an_earlier_one(engine: Engine) -> None:
-    clock, done = Clock("2026-03-10T03:00:00Z"), []
-    scheduler = scheduler_of(engine, job(broken(1, done)), clock, 2)
-    scheduler.tick()
-    assert done == []
-    clock.forward(minutes=5)
-    scheduler.tick()
+    assert [run.attempts for run in finished(engine)] == [1, 3]
     assert done == days(8, 9)
 
 
@@ -265,14 +214,8 @@ def test_what_fails_too_often_is_given_up_told_of_and_passed_over(engine: Engine
 
 def test_what_another_try_would_meet_unchanged_is_given_up_at_once(engine: Engine) -> None:
     clock, done = Clock("2026-03-10T03:00:00Z"), []
-    left = iter([UnchangedError("the gate is shut: no loops")])
-
-    def work(claim: Claim, stop: Event) -> JobResult:
-        for error in left:
-            raise error
-        return diary(done)(claim, stop)
-
-    scheduler_of(engine, job(work), clock, 2).tick()
+    unchanged = UnchangedError("the gate is shut: no loops")
+    scheduler_of(engine, job(broken(1, done, unchanged)), clock, 2).tick()
     oldest = runs_of(engine, NAME)[-1]
     assert (oldest.state, oldest.attempts, done) == (RunState.FAILED, 1, days(9)), "others go on"
     letter = take(engine, clock(), WEEK)
@@ -289,18 +232,6 @@ def test_a_date_whose_process_dies_each_time_is_given_up_too(engine: Engine) -> 
     (run,) = runs_of(engine, NAME)
     assert (run.state, run.problem) == (RunState.FAILED, "the process died in each attempt")
     assert done == []
-    assert depth(engine) == (1, 0)
-
-
-def test_a_notice_is_kept_with_what_it_tells_of(engine: Engine) -> None:
-    notice = Notice(key="night 9", kind="drift", text="it drifts")
-    scheduler = scheduler_of(
-        engine,
-        job(lambda claim, stop: JobResult("drift", (notice,))),
-        Clock("2026-03-10T03:00:00Z"),
-        1,
-    )
-    scheduler.tick()
     assert depth(engine) == (1, 0)
 
 
@@ -409,17 +340,6 @@ def test_the_heartbeat_says_what_is_done_and_what_comes_next(engine: Engine) -> 
     scheduler.beat()
     (seen,) = living(engine)
     assert (seen.doing, seen.next_job, seen.next_at) == (None, NAME, "2026-03-11T02:30:00.000Z")
-
-
-def test_two_schedulers_share_the_nights(engine: Engine) -> None:
-    done: list[date] = []
-    clock = Clock("2026-03-10T03:00:00Z")
-    one, other = (scheduler_of(engine, job(diary(done)), clock, 1) for _ in range(2))
-    for _ in range(4):
-        one.tick()
-        other.tick()
-        clock.forward(days=1)
-    assert done == days(9, 10, 11, 12)
 
 
 # --- the service --------------------------------------------------------------------------------
@@ -554,14 +474,13 @@ def test_sigkill_at_any_step_loses_no_night_and_finishes_none_twice(tmp_path: Pa
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_the_service_in_order_and_frees_its_run(
-    number: signal.Signals, tmp_path: Path, database: str, engine: Engine
+def test_an_interrupt_ends_the_service_in_order_and_frees_its_run(
+    tmp_path: Path, database: str, engine: Engine
 ) -> None:
     process = started(database, tmp_path, "hang", NOW)
     assert process.stdout is not None
     assert process.stdout.readline() == b"begun\n"
-    process.send_signal(number)
+    process.send_signal(signal.SIGINT)
     printed, _ = process.communicate(timeout=LONG)
     assert (process.returncode, printed) == (0, b"ended in order\n")
     (run,) = runs_of(engine, NAME)
@@ -570,16 +489,20 @@ def test_a_signal_ends_the_service_in_order_and_frees_its_run(
 
 
 @pytest.mark.slow
-def test_a_service_shows_its_health_until_it_ends(tmp_path: Path, database: str) -> None:
+def test_a_service_whose_log_is_full_does_its_nights_and_shows_its_health_until_it_ends(
+    tmp_path: Path, database: str, engine: Engine
+) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    process = started(database, tmp_path, "note", NOW, f":{port}")
     page = f"http://127.0.0.1:{port}/healthz"
-    try:
-        wait_until(lambda: is_well(page))
-    finally:
-        ending = ended(process)
+    with Path("/dev/full").open("wb") as full:
+        process = started(database, tmp_path, "note", NOW, f":{port}", stderr=full)
+        try:
+            wait_until(lambda: is_well(page))
+            wait_until(lambda: len(finished(engine)) == 10)
+        finally:
+            ending = ended(process)
     assert ending == (0, b"ended in order\n")
     assert not is_well(page)
 
@@ -590,17 +513,6 @@ def is_well(page: str) -> bool:
             return bool(answer.status == 200)
     except OSError:  # also an answer of 503
         return False
-
-
-@pytest.mark.slow
-def test_a_log_that_is_full_stops_nothing(tmp_path: Path, database: str, engine: Engine) -> None:
-    with Path("/dev/full").open("wb") as full:
-        process = started(database, tmp_path, "note", NOW, stderr=full)
-        try:
-            wait_until(lambda: len(finished(engine)) == 10)
-        finally:
-            ending = ended(process)
-    assert ending == (0, b"ended in order\n")
 
 
 def restarted(url: str, action: str) -> None:

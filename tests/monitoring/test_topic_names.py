@@ -45,17 +45,11 @@ def test_in_another_language_too_what_most_topics_have_is_no_name() -> None:
 def test_words_that_stop_word_lists_hold_but_banks_speak_of_are_names() -> None:
     assert "bill" in typical_words(["my bill is due", "pay the bill", "a bill"], {}, 10)
     assert "interest" in typical_words(["the interest", "which interest"], {}, 10)
-
-
-def test_what_one_text_alone_says_names_no_topic_of_several() -> None:
-    own = ["Jane Smith asks for a loan", "a loan", "which loan", "the loan"]
-    assert typical_words(own, {}, 10) == ("loan",)
-
-
-def test_a_topic_without_a_telling_word_has_none() -> None:
     assert typical_words(["can the", "what was"], {}, 10) == ()
     assert topic_words([]) == []
     assert topic_words([[], ["a loan"]]) == [(), ("loan",)]
+    one_says_more = ["Jane Smith asks for a loan", "a loan", "which loan", "the loan"]
+    assert typical_words(one_says_more, {}, 10) == ("loan",)
 
 
 def test_what_is_new_is_named_by_what_the_reference_lacks() -> None:
@@ -87,9 +81,6 @@ def test_a_topic_that_no_word_tells_is_shown_by_its_most_typical_prompt() -> Non
     assert grown
     assert all(topic.name in {f"“{text}”" for text in WHY} for topic in grown)
     assert all(name_words(topic.name) == [] for topic in grown)
-
-
-def test_a_long_prompt_that_names_a_topic_is_shortened() -> None:
     assert quoted("x\n" * 100) == f"“{'x ' * (QUOTED // 2)}…”"
 
 

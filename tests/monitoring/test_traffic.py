@@ -121,7 +121,6 @@ BAD = {
     "repeated id": GOOD.replace(b'"r"', b'"another"'),
     "too long": GOOD.replace(b'"r"', b'"' + b"r" * (2 * LONGEST) + b'"'),
 }
-BAD_TIMES = [b"0001-01-01T00:00:00+12:00", b"9999-12-31T23:00:00-12:00"]  # UTC has no such years
 
 
 @pytest.mark.parametrize("reason", BAD)
@@ -136,15 +135,23 @@ def test_a_corrupt_line_is_counted_and_set_aside(store: TrafficStore, reason: st
     assert BAD[reason].decode(errors="replace").startswith(str(found["text"]))
 
 
-@pytest.mark.parametrize("time", BAD_TIMES)
-def test_a_time_outside_of_the_calendar_is_refused_or_set_aside(
-    store: TrafficStore, time: bytes
+@pytest.mark.parametrize(
+    ("odd", "why"),
+    [
+        ({"prompt": "\ud800"}, "not JSON"),  # half a character
+        ({"at": "0001-01-01T00:00:00+12:00"}, "bad at"),  # UTC has no such years
+        ({"at": "9999-12-31T23:00:00-12:00"}, "bad at"),
+    ],
+)
+def test_a_row_that_no_log_can_hold_is_refused_before_anything_is_written_or_set_aside(
+    store: TrafficStore, odd: dict[str, str], why: str
 ) -> None:
-    drop(store, GOOD.replace(b"2026-11-24T10:00:00Z", time))
+    with pytest.raises(InputError, match="row '2' cannot be logged"):
+        store.append([row(1), row(2, **odd)])
+    assert store.days() == []
+    drop(store, json.dumps(json.loads(GOOD) | odd).encode())
     reading = store.read(DAY)
-    assert (ids(reading), reading.set_aside) == ([], {"bad at": 1})
-    with pytest.raises(InputError, match="row '1' cannot be logged"):
-        store.append([row(1, time.decode())])
+    assert (ids(reading), reading.set_aside) == ([], {why: 1})
 
 
 def test_reading_again_sets_the_same_aside_once(store: TrafficStore) -> None:
@@ -155,20 +162,15 @@ def test_reading_again_sets_the_same_aside_once(store: TrafficStore) -> None:
     assert len(listed) == sum(counts.values())
 
 
-def test_a_reading_that_is_left_early_leaves_the_quarantine_as_it_was(store: TrafficStore) -> None:
-    path = drop(store, b"corrupt\n")
+def test_a_quarantine_is_that_of_the_newest_whole_reading(store: TrafficStore) -> None:
+    path = drop(store, b"ana@example.org, 030 1234567\n")
     rows_of(store.read(DAY))
     path.write_bytes(b"1\n2\n" + GOOD.replace(b"}", b',"x":1}') + b"\n")
     batches = iter(store.read(DAY))
     next(batches)
     del batches
-    assert [found["text"] for found in quarantined(store)] == ["corrupt"]
+    assert [found["text"] for found in quarantined(store)] == ["[email], [phone]"]
     assert len(list(store.quarantine.iterdir())) == 1
-
-
-def test_a_mended_partition_has_no_quarantine(store: TrafficStore) -> None:
-    path = drop(store, b"corrupt\n")
-    rows_of(store.read(DAY))
     path.write_bytes(GOOD)
     assert ids(store.read(DAY)) == ["a"]
     assert list(store.quarantine.iterdir()) == []
@@ -179,12 +181,6 @@ def test_a_quarantine_that_cannot_be_written_is_an_error_that_says_so(store: Tra
     store.quarantine.write_text("a file where the folder should be")
     with pytest.raises(IncumbentError, match="read the day again when it can"):
         ids(store.read(DAY))
-
-
-def test_what_is_set_aside_is_redacted(store: TrafficStore) -> None:
-    drop(store, b"ana@example.org, 030 1234567\n")
-    rows_of(store.read(DAY))
-    assert quarantined(store)[0]["text"] == "[email], [phone]"
 
 
 def test_parquet_is_read_with_its_structs_and_timestamps(store: TrafficStore) -> None:
@@ -203,15 +199,11 @@ def test_parquet_is_read_with_its_structs_and_timestamps(store: TrafficStore) ->
     assert (first.feedback, second.feedback) == (Feedback(rating=1), None)
     assert first.prompt == (Message(role="user", content="p"),)
     assert first.time == moment
-
-
-def test_a_corrupt_parquet_row_is_set_aside_by_its_number(store: TrafficStore) -> None:
-    at = [datetime(2026, 11, 24, 10), datetime(2026, 11, 24, 11)]  # of no time zone
-    table = {"id": ["a", "b"], "at": at, "prompt": ["p", "q"], "response": ["r", "s"]}
-    parquet.write_table(pa.table(table), drop(store, b"", "theirs.parquet"))
+    naive = [moment.replace(tzinfo=None)] * 2
+    parquet.write_table(pa.table(table | {"at": naive}), path)
     reading = store.read(DAY)
     assert (ids(reading), reading.set_aside) == ([], {"no zone in at": 2})
-    assert [found["line"] for found in quarantined(store)] == [1, 2]
+    assert [aside["line"] for aside in quarantined(store)] == [1, 2]
 
 
 @pytest.mark.parametrize("kept", [0, 4, 100, 0.5])
@@ -250,10 +242,7 @@ def test_files_that_are_no_traffic_are_left_alone(store: TrafficStore) -> None:
     (store.root / "README.md").write_text("# Traffic")
     reading = store.read(DAY)
     assert (ids(reading), dict(reading.set_aside), store.days()) == ([], {}, [])
-
-
-def test_a_day_without_traffic_is_an_empty_one(store: TrafficStore) -> None:
-    assert (ids(store.read(DAY)), store.days()) == ([], [])
+    assert ids(store.read(date.max)) == []
 
 
 def test_the_digest_changes_with_the_partition_alone(store: TrafficStore) -> None:
@@ -284,12 +273,6 @@ def test_after_a_torn_line_the_next_row_is_whole(store: TrafficStore) -> None:
     store.append([row("next")])
     reading = store.read(DAY)
     assert (ids(reading), reading.set_aside) == (["a", "next"], {"not JSON": 1})
-
-
-def test_a_row_that_is_no_text_is_refused_before_anything_is_written(store: TrafficStore) -> None:
-    with pytest.raises(InputError, match="row '2' cannot be logged"):
-        store.append([row(1), row(2, prompt="\ud800")])
-    assert store.days() == []
 
 
 def write_up_to(store: TrafficStore, limit: int) -> None:

@@ -68,18 +68,10 @@ def test_rows_of_one_client_in_one_minute_are_one_voice() -> None:
     assert len({voice_of(one) for one in minute}) == 1
     assert len({voice_of(row(1, "10:01:00")), voice_of(row(2, "10:00:59"))}) == 2
     assert voice_of(row(1, caller="shop")) != voice_of(row(2, caller="app"))
-
-
-def test_a_minute_is_the_same_whatever_zone_it_is_written_in() -> None:
     berlin = row(1).model_copy(update={"at": "2026-11-24T11:00:45+01:00"})
     assert voice_of(berlin) == voice_of(row(2))
-
-
-def test_a_user_is_a_voice_of_its_own_at_any_time() -> None:
+    # A user, and a row that tells the day alone, is a voice of its own.
     assert voice_of(row(1, user="ana")) == voice_of(row(2, "23:11:00", user="ana")) == "ana"
-
-
-def test_a_row_that_tells_the_day_alone_is_a_voice_of_its_own() -> None:
     assert voice_of(row(1, "00:00:00")) != voice_of(row(2, "00:00:00"))
 
 

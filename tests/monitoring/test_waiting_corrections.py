@@ -16,6 +16,7 @@ from monitoring.trigger.acceptance import accept, read_set_aside, set_aside
 from monitoring.trigger.labels import labelled_row, read_labels
 from monitoring.trigger.waiting_corrections import queue_corrections
 from project.errors import InputError
+from project.records.drift import Action, DriftVerdict
 from project.records.traffic import Feedback
 from registry.store import Registry
 from tests.monitoring.test_acceptance import with_contract
@@ -155,15 +156,17 @@ def test_many_users_with_many_corrections_leave_a_place_to_each_other_one(
     assert max(users.values()) == 9
 
 
-def test_the_night_says_what_did_not_fit_in_the_queue(make_adapter: Make) -> None:
+def test_a_quiet_night_queues_corrections_too_and_says_what_did_not_fit(make_adapter: Make) -> None:
     said = Feedback(rating=-1, correction="as it should be")
-    rows = rows_of(3, rows=520)
+    rows = rows_of(30, on=3, rows=520)
     flood = [row.model_copy(update={"feedback": said, "user": f"f {row.id[-1]}"}) for row in rows]
     with watched_site(make_adapter) as context:
-        run(context, 3, flood)
+        run(context, 3, [*rows_of(3), *flood])
         (night, *_) = nights_before(context.registry.engine, "bank", day(4))
     limit = "left out: over 50 labels of one user"
     assert f"of the day's corrections by users 20 {limit}" in night.notes
+    assert (night.verdict, night.action) == (DriftVerdict.NO_DRIFT, Action.NONE)
+    assert len(waiting()) == 500
 
 
 def test_a_file_that_is_no_queue_is_left_alone(store: TrafficStore) -> None:

@@ -3,11 +3,7 @@
 import pytest
 
 from curation.kinship import family_names
-from project.near_duplicates import (
-    MOST_WORDS,
-    WordPrints,
-    near_duplicates_among,
-)
+from project.near_duplicates import MOST_WORDS, WordPrints, near_duplicates_among
 from project.records.data import Row
 from tests.conftest import printed_in_other_processes
 
@@ -16,46 +12,40 @@ def among(own: list[str], others: list[str]) -> list[int]:
     return near_duplicates_among(WordPrints.of(own), WordPrints.of(others))
 
 
+LOST = "who can block my lost card"
+BLOCKED = "如何冻结丢失的银行卡"
+
+
 @pytest.mark.parametrize(
-    "again",
+    ("again", "asked"),
     [
-        "Who can block my lost card?",
-        "  WHO   can block my lost card",
-        "my lost card: who can block?",
-        "who can block my lost bank card",  # five of six words
+        ("Who can block my lost card?", LOST),
+        ("  WHO   can block my lost card", LOST),
+        ("my lost card: who can block?", LOST),
+        ("who can block my lost bank card", LOST),  # five of six words
+        ("où est le café à la gare", "ou\u0300 est le cafe\u0301 a\u0300 la gare"),
+        ("who can b\u200block my l\u00adost card", LOST),  # which the eye does not see
+        ("\uff57\uff48\uff4f can block my lost card", LOST),
+        (f"{BLOCKED}？", BLOCKED),  # a script without spaces
+        ("reset pin", "Reset PIN!"),
     ],
 )
-def test_the_same_question_in_nearly_the_same_words_is_one(again: str) -> None:
-    assert among([again], ["who can block my lost card"]) == [0]
+def test_the_same_question_in_nearly_the_same_words_is_one(again: str, asked: str) -> None:
+    assert among([again], [asked]) == [0]
 
 
 @pytest.mark.parametrize(
-    "other", ["who can find my lost dog", "what does a late transfer cost", "?!"]
+    ("other", "asked"),
+    [
+        ("who can find my lost dog", LOST),
+        ("what does a late transfer cost", LOST),
+        ("?!", LOST),
+        (f"{BLOCKED}？", "转账需要多少手续费呢"),
+        ("reset the pin", "Reset PIN!"),  # few words are the same only word for word
+    ],
 )
-def test_another_question_is_another_one(other: str) -> None:
-    assert among([other], ["who can block my lost card"]) == []
-
-
-def test_a_composed_and_a_decomposed_accent_are_one() -> None:
-    assert among(["où est le café à la gare"], ["ou\u0300 est le cafe\u0301 a\u0300 la gare"]) == [
-        0
-    ]
-
-
-@pytest.mark.parametrize(
-    "again", ["who can b\u200block my l\u00adost card", "\uff57\uff48\uff4f can block my lost card"]
-)
-def test_what_the_eye_does_not_see_makes_no_other_question(again: str) -> None:
-    assert among([again], ["who can block my lost card"]) == [0]
-
-
-def test_scripts_without_spaces_have_words_too() -> None:
-    assert among(["如何冻结丢失的银行卡？"], ["如何冻结丢失的银行卡"]) == [0]
-    assert among(["如何冻结丢失的银行卡？"], ["转账需要多少手续费呢"]) == []
-
-
-def test_few_words_are_the_same_only_word_for_word() -> None:
-    assert among(["reset pin", "reset the pin"], ["Reset PIN!"]) == [0]
+def test_another_question_is_another_one(other: str, asked: str) -> None:
+    assert among([other], [asked]) == []
 
 
 TOPICS = [f"{a}{b}" for a in "abcdefgh" for b in "ijklmnop"]

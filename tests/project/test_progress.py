@@ -50,14 +50,13 @@ def test_work_that_fails_takes_its_bar_along(monkeypatch: pytest.MonkeyPatch) ->
     assert ("champion, dev" in bar_before, blank.strip(), end) == (True, "", "")
 
 
-def test_where_nothing_is_to_be_done_there_is_no_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_nothing_is_to_be_done_there_is_no_bar_and_nobody_is_told_of_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     terminal = in_terminal(monkeypatch)
     with progress("embed", 0, "texts"):
         pass
     assert terminal.getvalue() == ""
-
-
-def test_nor_is_anybody_told_of_it() -> None:
     seen: list[Report] = []
     with watched(seen.append), progress("tokens", 0, "rows"):
         pass
@@ -110,9 +109,7 @@ def test_work_that_fails_has_said_how_far_it_came(
     "report", [StageReport("train"), StageReport("train", 2), Report("a", 3, "rows", 1, "é")]
 )
 def test_what_is_told_is_what_is_read(
-    report: Report | StageReport,
-    monkeypatch: pytest.MonkeyPatch,
-    capfd: pytest.CaptureFixture[str],
+    report: Report | StageReport, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv(MARK, "a mark ")
     tell(report)

@@ -7,7 +7,7 @@ import pytest
 from curation.curation_settings import CollectParams
 from evaluation.decision.policy import Policy
 from project.errors import InputError
-from project.settings import load
+from project.settings import Settings, load
 from training.training_settings import SftParams
 
 PARAMS = """\
@@ -35,23 +35,19 @@ def test_a_missing_section_means_the_defaults() -> None:
     assert load(SftParams) == SftParams()
 
 
-def test_a_wrong_value_is_named_with_its_line() -> None:
-    said = r"^params\.yaml:3: training\.sft\.batch_size: .*greater than 0"
-    with pytest.raises(InputError, match=said):
-        load(SftParams)
-
-
-def test_an_unknown_key_is_refused_with_its_line() -> None:
-    with pytest.raises(
-        InputError,
-        match=r"^params\.yaml:6: evaluation\.policy\.alpah: no such setting; did you mean alpha\?$",
-    ):
-        load(Policy)
-
-
-def test_a_value_deep_in_a_list_is_named_with_its_line() -> None:
-    with pytest.raises(InputError, match=r"^params\.yaml:11: .*sources\.0\.packages: "):
-        load(CollectParams)
+@pytest.mark.parametrize(
+    ("model", "complaint"),
+    [
+        (SftParams, r"3: training\.sft\.batch_size: .*greater than 0"),
+        (Policy, r"6: evaluation\.policy\.alpah: no such setting; did you mean alpha\?$"),
+        (CollectParams, r"11: .*sources\.0\.packages: "),
+    ],
+)
+def test_a_wrong_value_and_an_unknown_key_are_named_with_their_line(
+    model: type[Settings], complaint: str
+) -> None:
+    with pytest.raises(InputError, match=rf"^params\.yaml:{complaint}"):
+        load(model)
 
 
 def test_an_unknown_key_deep_in_a_list_is_named_with_what_was_meant() -> None:
@@ -61,12 +57,6 @@ def test_an_unknown_key_deep_in_a_list_is_named_with_what_was_meant() -> None:
         InputError, match=r"columns\.promt: no such setting; did you mean prompt\?$"
     ):
         load(CollectParams)
-
-
-def test_a_file_that_is_no_yaml_is_named_with_its_line() -> None:
-    Path("params.yaml").write_text("a: 1\nb: [\n")
-    with pytest.raises(InputError, match=r"^params\.yaml:\d"):
-        load(Policy)
 
 
 @pytest.mark.parametrize(
@@ -90,6 +80,7 @@ def test_a_file_that_is_no_yaml_is_named_with_its_line() -> None:
         ("evaluation: {policy: {alpha: 2026-01-01}}\n", r"^params\.yaml:1: .*alpha"),
         ("evaluation: {policy: {alpha: !!python/x 1}}\n", r"^params\.yaml:1: could not determine"),
         ("evaluation: {policy: \x00}\n", r"^params\.yaml: not YAML"),
+        ("a: 1\nb: [\n", r"^params\.yaml:\d"),
     ],
 )
 def test_what_nobody_would_read_is_refused(text: str, complaint: str) -> None:

@@ -2,7 +2,6 @@
 
 import json
 from base64 import b64decode, b64encode
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +10,16 @@ import pytest
 from evaluation.decision.decision_replay import check_registry
 from project.canonical import digest_file
 from project.errors import IncumbentError, InputError
-from project.records.adapters import Adapter, AdapterVersion, Provenance
+from project.records.adapters import AdapterVersion, Provenance
 from project.records.data import DatasetVersion
 from project.records.events import Signing
-from project.records.evidence import Verdict
 from registry.attestation import attest, check_attestation, require_attestation
 from registry.registry_settings import SigningKeys
 from registry.signatures import Statement, make_keys, public_digest
 from registry.store import Registry
-from tests.conftest import decision_on, evidence_of, keep_decision
+from tests.registry.test_signing import Make, decide
 
 pytest.importorskip("model_signing", reason="the extra `signing` is not installed")
-Make = Callable[[str], tuple[Adapter, Path]]
 DATASET = DatasetVersion(rows="1" * 64, splits={}, sources=("s",), contract="2" * 64)
 PROVENANCE = Provenance(
     commit="a" * 40,
@@ -50,14 +47,6 @@ def decided(registry: Registry, make: Make) -> AdapterVersion:
     version = registry.submit(adapter, folder, "made", DATASET, provenance=PROVENANCE)
     decide(registry, version)
     return version
-
-
-def decide(registry: Registry, version: AdapterVersion, scorers: str = "a" * 64) -> None:
-    evidence = evidence_of(version.adapter.files, None)
-    assert evidence.pins
-    pins = evidence.pins.model_copy(update={"scorers": scorers})
-    evidence = evidence.model_copy(update={"pins": pins})
-    keep_decision(registry, version.number, decision_on(evidence, Verdict.PROMOTE), evidence)
 
 
 def envelope(registry: Registry, version: AdapterVersion) -> dict[str, Any]:

@@ -1,9 +1,6 @@
 """Backups and restores that die, that have no room, and that are made while others work."""
 
-import json
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from datetime import date, timedelta
@@ -24,32 +21,17 @@ from registry.garbage import collect
 from registry.notices import put
 from registry.storage.database import writing
 from registry.store import Registry
-from tests.conftest import ROOT
 from tests.killed import archive_beside
 from tests.places import Place, submit, ticking, win
-from tests.registry.test_faults import fill, mounted
+from tests.registry.test_faults import fill, kill, mounted, traceable
 from tests.used_registry import HOUR, LEASE, NOW, heartbeat, notice, rows_of, used
 
 pytest_plugins = ["tests.servers"]
 
-traceable = pytest.mark.skipif(sys.platform != "linux", reason="processes are traced by Linux")
 KILLS = 8
 
 
 # --- processes that die -------------------------------------------------------------------------
-
-
-def killed(change: str, places: list[Place]) -> int:
-    """How many processes died, of those that did it in all places but the first two."""
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.killed", change],
-        input=json.dumps([(str(place.root), place.database) for place in places]),
-        check=True,
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=ROOT,
-    )
-    return int(json.loads(done.stdout)["killed"])
 
 
 @traceable
@@ -58,7 +40,7 @@ def test_a_backup_that_is_killed_leaves_a_whole_archive_or_none(tmp_path: Path) 
     places = [Place(tmp_path / f"copy-{i}") for i in range(KILLS + 2)]
     for place in places:
         shutil.copytree(template.root, place.root)
-    assert killed("back up", places) >= 0.9 * KILLS
+    assert kill("back up", places) >= 0.9 * KILLS
     for number, place in enumerate(places[2:]):
         with place.open() as registry:
             assert list(problems(registry)) == []
@@ -79,7 +61,7 @@ def test_a_restore_that_is_killed_leaves_a_whole_registry_or_none(tmp_path: Path
     for place in places:
         place.root.mkdir()
         shutil.copy(tmp_path / "archive.tar", place.root)
-    assert killed("restore", places) >= 0.9 * KILLS
+    assert kill("restore", places) >= 0.9 * KILLS
     for place in places[2:]:
         with place.open() as registry:
             if not (found := rows_of(registry))["events"]:

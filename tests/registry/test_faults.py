@@ -117,7 +117,7 @@ def test_drafts_that_a_killed_submit_left_go_with_the_garbage_when_they_are_a_da
 ) -> None:
     template = Place(tmp_path / "template")
     prepare(template, "submit", tmp_path)
-    copies = [Place(tmp_path / f"copy-{i}") for i in range(42)]
+    copies = [Place(tmp_path / f"copy-{i}") for i in range(22)]
     for place in copies:
         shutil.copytree(template.root, place.root)
     kill("submit", copies)

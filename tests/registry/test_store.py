@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import pairwise
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -18,7 +17,6 @@ from project.records.evidence import Verdict
 from registry.alpha_ledger.looks import CountedLook, SealedSet
 from registry.alpha_ledger.spending import Look, alpha_at
 from registry.roles import Roles
-from registry.storage.tables import GENESIS
 from registry.store import Registry
 from tests.conftest import (
     NUMERICS,
@@ -53,17 +51,6 @@ def win(registry: Registry, make: Make, name: str, by: str = "person") -> Adapte
     version = submit(registry, make, name)
     decide(registry, version, Verdict.PROMOTE)
     return registry.promote(version.number, f"{name} won", by=by)
-
-
-def test_versions_are_numbered_from_one(registry: Registry, make_adapter: Make) -> None:
-    assert [submit(registry, make_adapter, name).number for name in "abc"] == [1, 2, 3]
-    assert [version.number for version in registry.versions()] == [1, 2, 3]
-
-
-def test_the_same_adapter_again_is_the_same_version(registry: Registry, make_adapter: Make) -> None:
-    first = submit(registry, make_adapter, "a")
-    assert submit(registry, make_adapter, "a") == first
-    assert len(registry.history()) == 1
 
 
 def test_an_adapter_whose_bytes_are_not_its_records_is_refused(
@@ -109,15 +96,6 @@ def test_a_winner_becomes_champion(registry: Registry, make_adapter: Make) -> No
     event = registry.history(kind="promote")[0]
     assert event.told(Promotion).adapter == version.adapter.files
     assert {"base", "dataset", "evidence", "decision", "from"} <= event.detail.model_dump().keys()
-
-
-def test_promoting_the_champion_again_changes_nothing(
-    registry: Registry, make_adapter: Make
-) -> None:
-    version = win(registry, make_adapter, "a")
-    events = registry.history()
-    registry.promote(version.number, "again")
-    assert registry.history() == events
 
 
 def test_a_decision_against_a_former_champion_does_not_count(
@@ -539,25 +517,14 @@ def test_a_version_that_was_rolled_back_comes_back_by_a_person_or_by_fresh_items
     assert not registry.rolled_back(second.number)
 
 
-def test_the_history_is_a_chain(registry: Registry, make_adapter: Make) -> None:
-    for name in "ab":
-        win(registry, make_adapter, name)
-    registry.rollback("worse in use")
-    events = registry.history()
-    assert [event.seq for event in events] == list(range(1, len(events) + 1))
-    assert events[0].previous == GENESIS
-    for before, after in pairwise(events):
-        assert after.previous == before.digest
-
-
 def open_new_registry(root: Path) -> int:
     with Registry(root, "test") as registry:
         return len(registry.versions())
 
 
 def test_many_first_users_find_one_registry(tmp_path: Path) -> None:
-    with ProcessPoolExecutor(6, mp_context=get_context("spawn")) as pool:
-        assert list(pool.map(open_new_registry, [tmp_path / "new"] * 6)) == [0] * 6
+    with ProcessPoolExecutor(4, mp_context=get_context("spawn")) as pool:
+        assert list(pool.map(open_new_registry, [tmp_path / "new"] * 4)) == [0] * 4
 
 
 def test_families_do_not_see_each_other(

@@ -158,9 +158,9 @@ def test_pairs_are_made_of_answers_that_are_given_on_the_passages_of_the_index()
 
 
 def test_passages_that_the_base_has_no_room_for_are_left_out_from_the_last_and_told(
-    tiny_base: Path, capsys: pytest.CaptureFixture[str]
+    word_base: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    base = PIN.model_copy(update={"model": str(tiny_base)})
+    base = PIN.model_copy(update={"model": str(word_base)})
     room = PromptRoom(Contestant(base=base, evidence_template=USUAL))
     assert room.window is not None
     passages = [EvidencePassage(id=str(i), text="word " * 60) for i in range(200)]

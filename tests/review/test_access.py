@@ -100,7 +100,7 @@ def test_who_signed_out_is_out_with_every_copy_of_the_cookie(client: Browser, si
 
 
 def test_a_session_of_another_way_to_sign_in_is_none(client: Browser, site: Site) -> None:
-    app = with_params(site, sign_in="proxy")
+    app = with_params(site, proxy={})
     other = TestClient(app, ADDRESS, cookies=dict(client.cookies))
     assert other.get(PAGE, follow_redirects=False).status_code == 303
 
@@ -130,7 +130,7 @@ def test_roles_are_those_of_now(client: Browser, site: Site) -> None:
 @pytest.fixture
 def users(site: Site) -> FastAPI:
     add_user(Path("users.yaml"), "ann", PASSWORD)
-    return with_params(site, sign_in="users", users="users.yaml")
+    return with_params(site, users="users.yaml")
 
 
 def signed_in(app: FastAPI, name: str, password: str) -> Browser:
@@ -224,7 +224,7 @@ def test_a_password_in_the_clear_in_the_file_is_refused_by_name() -> None:
 
 def named(site: Site, peer: str, *headers: tuple[str, str | bytes]) -> int:
     """What a request with these headers gets, from that address."""
-    params = ReviewParams(sign_in="proxy", proxy=ProxyParams(trusted=("10.0.0.1",)))
+    params = ReviewParams(proxy=ProxyParams(trusted=("10.0.0.1",)))
     app = create_app(replace(site, params=params))
     client = TestClient(app, ADDRESS, client=(peer, 1), follow_redirects=False)
     return client.get(

@@ -40,9 +40,9 @@ def test_without_a_file_for_users_the_next_step_is_said() -> None:
     [
         ({}, "The address works once and signs you in as ann"),
         ({}, "You may do everything"),
-        ({"sign_in": "users", "users": "users.yaml"}, "names and passwords of users.yaml"),
-        ({"sign_in": "users", "users": "users.yaml"}, "Everybody who signs in may do everything"),
-        ({"sign_in": "proxy", "url": "http://review.example.com"}, "is not https"),
+        ({"users": "users.yaml"}, "names and passwords of users.yaml"),
+        ({"users": "users.yaml"}, "Everybody who signs in may do everything"),
+        ({"proxy": {}, "url": "http://review.example.com"}, "is not https"),
     ],
 )
 def test_the_start_says_how_people_get_in_and_what_they_may_do(

@@ -15,13 +15,7 @@ from review.page_server import create_app
 from review.review_settings import OidcParams, ReviewParams
 from review.site import Site
 from tests.review.conftest import ADDRESS, Browser
-from tests.review.oidc_provider import (
-    CLIENT,
-    OTHER_KEY,
-    SECRET,
-    OidcProvider,
-    serving_provider,
-)
+from tests.review.oidc_provider import CLIENT, OTHER_KEY, SECRET, OidcProvider, serving_provider
 
 
 @pytest.fixture
@@ -33,7 +27,7 @@ def provider(site: Site, monkeypatch: pytest.MonkeyPatch) -> Iterator[OidcProvid
 
 def app_with(site: Site, provider: OidcProvider, claim: str = "preferred_username") -> FastAPI:
     oidc = OidcParams(discovery=provider.discovery, client_id=CLIENT, claim=claim)
-    return create_app(replace(site, params=ReviewParams(sign_in="oidc", oidc=oidc)))
+    return create_app(replace(site, params=ReviewParams(oidc=oidc)))
 
 
 def away(browser: Browser, to: str = "/api") -> str:
@@ -67,7 +61,7 @@ def test_the_settings_say_which_provider_which_client_and_which_claim(
     provider.person["nickname"] = "annie"
     right = OidcParams(discovery=provider.discovery, client_id=CLIENT, claim="nickname")
     for oidc, status in ((right, 404), (right.model_copy(update={key: value}), 303)):
-        app = create_app(replace(site, params=ReviewParams(sign_in="oidc", oidc=oidc)))
+        app = create_app(replace(site, params=ReviewParams(oidc=oidc)))
         browser = Browser(app)
         going = browser.get("/sign-in/oidc").headers.get("location", "")
         back = visit(going).headers["location"] if going else ""

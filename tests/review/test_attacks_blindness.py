@@ -14,7 +14,7 @@ from review.voting.blinding import count_votes
 from tests.evaluation.test_decision import calibration
 from tests.evaluation.test_registry_ballots import OpenLook
 from tests.places import decide, submit
-from tests.review.conftest import Browser, Browsers
+from tests.review.conftest import Browsers
 from tests.voting_sheets import all_vote, opened
 
 # Wherever events or votes are told of, with all by which more of them can be asked for.
@@ -62,7 +62,8 @@ def test_no_page_tells_a_voter_what_ballots_are_bound_to(
     sheet's digest the lots of the sides can be drawn again.
     """
     ballots = [event.told(BallotCast) for event in registry.history(kind="vote")]
-    secret = {asked.sheet, *(digest for one in ballots for digest in bound_to(one))}
+    digests = (digest for one in ballots for digest in (one.left_answer, one.right_answer))
+    secret = {asked.sheet, *digests}
     answers = {path: browser("ann").get(path) for path in (*PAGES, *TWINS)}
     assert {answer.status_code for answer in answers.values()} == {200}
     assert [
@@ -81,7 +82,8 @@ def test_a_voter_learns_nothing_of_an_own_ballot_either(
     """Else one could vote, look whose answer it was, take the vote back, and vote again."""
     ann = browser("ann")
     shown = ann.get("/api/vote/1/next").json()["item"]["shown"]
-    ann.post("/api/vote/1", json={"shown": shown, "choice": "left"}, headers=token(ann))
+    token = {"X-CSRF-Token": ann.csrf}
+    ann.post("/api/vote/1", json={"shown": shown, "choice": "left"}, headers=token)
     for query in ("kind=vote", "kind=all", "actor=ann", "kind=vote&actor=ann&text=left"):
         kinds = {one["kind"] for one in ann.get(f"/api/history?{query}").json()["events"]}
         assert not kinds & {"ask", "show", "vote", "unvote"}
@@ -126,32 +128,26 @@ def counted(registry: Registry, tmp_path: Path) -> OpenLook:
 MEASURED = [
     *("/review/1", "/versions/1", "/versions/1/card", "/dossier/1", "/dossier/1/file"),
     *("/api/review/1", "/api/versions/1", "/api/versions/1/card", "/api/dossier/1"),
-    *(
-        "/api/versions/compare?a=1&b=1",
-        "/history?kind=decide",
-        "/api/history?text=wins",
-        "/api/home",
-    ),
+    *("/api/versions/compare?a=1&b=1", "/history?kind=decide", "/api/history?text=wins"),
+    "/api/home",
 ]
 
 
-@pytest.mark.parametrize("path", MEASURED)
-def test_an_interim_count_tells_a_voter_nothing(
-    browser: Browsers, counted: OpenLook, path: str
-) -> None:
-    answer = browser("ann").get(path)
-    assert answer.status_code == 200
-    assert [word for word in TELLING if word in answer.text] == []
-    if "dossier" not in path:  # it has the policy, which everybody may know
-        assert "preference" not in answer.text
+def test_an_interim_count_tells_a_voter_nothing(browser: Browsers, counted: OpenLook) -> None:
+    for path in MEASURED:
+        answer = browser("ann").get(path)
+        assert answer.status_code == 200, path
+        assert [word for word in TELLING if word in answer.text] == [], path
+        if "dossier" not in path:  # it has the policy, which everybody may know
+            assert "preference" not in answer.text, path
 
 
-@pytest.mark.parametrize("path", ["/api/review/1", "/api/versions/1", "/api/dossier/1"])
-def test_who_decides_sees_an_interim_count(browser: Browsers, counted: OpenLook, path: str) -> None:
-    told = browser("carol").get(path).text
-    assert "4 wins and 0 losses" in told
-    assert "+0.500" in told or '"diff":0.5,' in told
-    assert "rougeL" in browser("ann").get(path).text
+def test_who_decides_sees_an_interim_count(browser: Browsers, counted: OpenLook) -> None:
+    for path in ("/api/review/1", "/api/versions/1", "/api/dossier/1"):
+        told = browser("carol").get(path).text
+        assert "4 wins and 0 losses" in told, path
+        assert "+0.500" in told or '"diff":0.5,' in told, path
+        assert "rougeL" in browser("ann").get(path).text, path
 
 
 def test_what_people_said_is_told_once_voting_has_ended(
@@ -159,11 +155,3 @@ def test_what_people_said_is_told_once_voting_has_ended(
 ) -> None:
     registry.reject(1, "too few care")
     assert "4 wins and 0 losses" in browser("ann").get("/api/review/1").text
-
-
-def bound_to(ballot: BallotCast) -> tuple[str, str]:
-    return ballot.left_answer, ballot.right_answer
-
-
-def token(browser: Browser) -> dict[str, str]:
-    return {"X-CSRF-Token": browser.csrf}

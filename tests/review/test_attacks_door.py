@@ -90,7 +90,7 @@ def test_who_is_not_signed_in_is_limited_by_address(
 def test_a_stranger_is_not_told_what_is_wrong_with_our_files(site: Site) -> None:
     users = Path("users.yaml")
     users.write_text("users: {}\n")
-    params = ReviewParams(sign_in="users", users=users)
+    params = ReviewParams(users=users)
     browser = Browser(create_app(Site(site.opened, params, site.secret, site.clock)))
     users.write_text("users: {bob.of.finance: in-the-clear}\n")
     answer = browser.post("/sign-in", data={"name": "x", "password": "y"})

@@ -115,7 +115,7 @@ def test_a_provider_that_hangs_stops_neither_the_page_nor_its_end() -> None:
     with hanging() as (provider, taken):
         discovery = f"{provider}/.well-known/openid-configuration"
         oidc = {"discovery": discovery, "client_id": "incumbent"}
-        review = {"sign_in": "oidc", "url": "http://127.0.0.1:1", "oidc": oidc}
+        review = {"url": "http://127.0.0.1:1", "oidc": oidc}
         Path("params.yaml").write_text(
             json.dumps({"registry": {"family": "test"}, "review": review})
         )

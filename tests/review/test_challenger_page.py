@@ -25,15 +25,7 @@ from review.challenger.challenger_review import review_of
 from review.challenger.measured import joined_by_and, summary
 from review.challenger.review_record import Changes
 from tests.conftest import BASE, SEALED
-from tests.evaluation.test_decision import (
-    BETTER,
-    EQUAL,
-    Gains,
-    calibration,
-    general,
-    joined,
-    table,
-)
+from tests.evaluation.test_decision import BETTER, EQUAL, Gains, calibration, general, joined, table
 from tests.nights import night_of
 from tests.places import START, evidence_on, submit, win
 from tests.review.conftest import Browser
@@ -86,10 +78,7 @@ def made_with(
     gate = GateReport(dataset_rows=dataset.rows, contract="c" * 64, row_count=rows, checks=(check,))
     recipe = Path(files / "recipe.json").read_bytes()
     adapter = Adapter(
-        files=digest_folder(files),
-        base=BASE,
-        recipe=digest_bytes(recipe),
-        dataset=dataset.digest,
+        files=digest_folder(files), base=BASE, recipe=digest_bytes(recipe), dataset=dataset.digest
     )
     return registry.submit(adapter, files, "made", dataset, gate, LearntRows(learnt=learnt))
 
@@ -163,13 +152,14 @@ def test_what_is_guarded_is_among_what_decides_with_what_it_may_lose(
     assert "semantic need not be better, and may lose no more than 0.05" in review.floors
 
 
-def test_a_version_without_a_decision_has_a_page(
+def test_a_version_without_a_decision_has_a_page_that_shows_what_to_type_as_code(
     client: Browser, registry: Registry, tmp_path: Path
 ) -> None:
     submit(registry, "a", tmp_path)
     page = client.get("/review/1").text
     assert "never compared with the champion" in page
     assert "Not possible: test v1 was never decided on" in page
+    assert "run <code>incumbent submit</code>" in page
 
 
 def test_guards_costs_and_trust_are_on_the_page(
@@ -339,13 +329,6 @@ def test_voting_is_offered_only_where_it_is_open(
     assert 'href="/vote/1"' in client.get("/review/1").text
     registry.reject(1, "no")
     assert 'href="/vote/1"' not in client.get("/review/1").text
-
-
-def test_what_is_to_be_typed_is_shown_as_code(
-    client: Browser, registry: Registry, tmp_path: Path
-) -> None:
-    submit(registry, "a", tmp_path)
-    assert "run <code>incumbent submit</code>" in client.get("/review/1").text
 
 
 def test_who_only_votes_sees_no_count(client: Browser, registry: Registry, tmp_path: Path) -> None:

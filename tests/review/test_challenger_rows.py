@@ -51,10 +51,7 @@ def trained(
         dataset_rows=dataset.rows, contract="c" * 64, row_count=len(rows), checks=(check,)
     )
     adapter = Adapter(
-        files=digest_folder(files),
-        base=BASE,
-        recipe=digest_bytes(b"{}"),
-        dataset=dataset.digest,
+        files=digest_folder(files), base=BASE, recipe=digest_bytes(b"{}"), dataset=dataset.digest
     )
     return registry.submit(adapter, files, "made", dataset, report, LearntRows.of(rows))
 

@@ -131,9 +131,7 @@ def test_the_engines_that_answered_are_among_the_versions_of_software(served: Re
 # --- experiments --------------------------------------------------------------------------------
 
 
-def test_an_experiment_says_what_it_was_what_it_measured_and_who_ended_it(
-    served: Registry,
-) -> None:
+def test_an_experiment_says_what_it_was_what_it_measured_and_who_ended_it(served: Registry) -> None:
     served.actor = "ann"
     one = open_one(served, 3)
     served.actor = "gateway"
@@ -200,10 +198,7 @@ def test_a_measure_without_users_of_one_side_has_no_difference(served: Registry)
 
 @pytest.mark.parametrize(
     ("asked", "told"),
-    [
-        ({}, "not asked about"),
-        ({"better": 512.25, "better_needed": 400}, "512 (400)"),
-    ],
+    [({}, "not asked about"), ({"better": 512.25, "better_needed": 400}, "512 (400)")],
 )
 def test_the_evidence_of_a_win_is_told_where_a_win_was_asked_about(
     served: Registry, asked: dict[str, object], told: str

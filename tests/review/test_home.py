@@ -10,7 +10,7 @@ from monitoring.scheduling.heartbeats import Heartbeat, beat
 from monitoring.scheduling.runs import claim, fail, finish
 from project.records.drift import Action, DriftState, DriftVerdict, Night
 from project.records.events import VotesAsked
-from project.records.evidence import Evidence, MetricEvidence, Verdict
+from project.records.evidence import Evidence, Verdict
 from project.settings import PARAMS
 from registry.ballots.sheets import open_sheet
 from registry.roles import Roles
@@ -23,6 +23,7 @@ from tests.conftest import decision_on, keep_decision
 from tests.nights import night_of
 from tests.places import START, decide, evidence_on, submit, win
 from tests.review.conftest import Browser, Browsers
+from tests.review.test_dossier import measured
 from tests.voting_sheets import look_at_sealed, named, opened, sheet_of, vote_for
 
 SCRIPT = "<script>alert(1)</script>"
@@ -88,24 +89,6 @@ def test_the_champion_stands_with_who_made_it_that_and_why(
 
 
 # --- quality over time --------------------------------------------------------------------------
-
-
-def measured(diff: float) -> MetricEvidence:
-    return MetricEvidence(
-        n=50,
-        clusters=50,
-        unjudged=0,
-        champion_mean=0.5,
-        challenger_mean=0.5 + diff,
-        diff=diff,
-        sd=0.1,
-        se=0.01,
-        df=49,
-        wins=30,
-        losses=20,
-        p=0.01,
-        bootstrap=(diff - 0.02, diff + 0.02),
-    )
 
 
 def win_by(registry: Registry, name: str, folder: Path, diff: float) -> Evidence:
@@ -214,55 +197,61 @@ def test_a_verification_that_was_given_up_needs_a_person_too(
     assert told == ("failed", text, "the disk is gone", "/verify")
 
 
-def test_drift_that_a_retrain_answers_needs_nobody(client: Browser, registry: Registry) -> None:
-    drifted = night(FIRST_NIGHT, DriftVerdict.DRIFT, DriftState.ACT)
-    keep(registry, FIRST_NIGHT, drifted.model_copy(update={"action": Action.RETRAIN}))
-    assert client.get("/api/home").json()["tasks"] == []
-
-
-def test_drift_that_has_faded_needs_nobody(client: Browser, registry: Registry) -> None:
-    for number, state in enumerate((DriftState.CONFIRMED, DriftState.OK)):
-        day = FIRST_NIGHT + timedelta(days=number)
-        keep(registry, day, night(day, DriftVerdict.NO_DRIFT, state))
-    assert client.get("/api/home").json()["tasks"] == []
-
-
-@pytest.mark.parametrize(("seen", "alive"), [("2026-01-01", True), ("2025-12-31", False)])
-def test_a_scheduler_says_what_it_does_next_or_is_missed(
-    client: Browser, registry: Registry, seen: str, alive: bool
+@pytest.mark.parametrize(
+    ("states", "action"),
+    [
+        ([DriftState.ACT], Action.RETRAIN),
+        ([DriftState.CONFIRMED, DriftState.OK], Action.NONE),
+    ],
+    ids=["a retrain answers it", "it has faded"],
+)
+def test_drift_that_is_answered_or_has_faded_needs_nobody(
+    client: Browser, registry: Registry, states: list[DriftState], action: Action
 ) -> None:
-    beat(
-        registry.engine,
-        Heartbeat(
-            holder="host<1>",
-            at=f"{seen}T00:00:00.000Z",
-            doing=None,
-            next_job="nightly test",
-            next_at="2026-01-02T03:00:00.000Z",
-        ),
-    )
-    page = client.get("/").text
-    assert "next nightly test at" in page
-    assert "host&lt;1&gt;" in page
-    assert ("No scheduler has been seen" in page) is not alive
+    for number, state in enumerate(states):
+        day = FIRST_NIGHT + timedelta(days=number)
+        verdict = DriftVerdict.NO_DRIFT if state is DriftState.OK else DriftVerdict.DRIFT
+        keep(registry, day, night(day, verdict, state).model_copy(update={"action": action}))
+    assert client.get("/api/home").json()["tasks"] == []
 
 
-def test_a_scheduler_whose_machine_must_not_do_a_job_says_why(
-    client: Browser, registry: Registry
+REFUSED = "datasets/<traffic> is another folder"
+
+
+@pytest.mark.parametrize(
+    ("seen", "alive", "next_at", "refuses"),
+    [
+        ("2026-01-01", True, "2026-01-02T03:00:00.000Z", None),
+        ("2025-12-31", False, None, REFUSED),
+    ],
+)
+def test_a_scheduler_says_what_it_does_next_and_refuses_or_is_missed(
+    client: Browser,
+    registry: Registry,
+    seen: str,
+    alive: bool,
+    next_at: str | None,
+    refuses: str | None,
 ) -> None:
     heartbeat = Heartbeat(
-        holder="host 1",
-        at="2026-01-01T00:00:00.000Z",
+        holder="host<1>",
+        at=f"{seen}T00:00:00.000Z",
         doing=None,
         next_job="nightly test",
-        next_at=None,
-        refuses="datasets/<traffic> is another folder",
+        next_at=next_at,
+        refuses=refuses,
     )
     beat(registry.engine, heartbeat)
-    assert "Refuses: datasets/&lt;traffic&gt; is another folder" in client.get("/").text
+    page = client.get("/").text
+    assert "next nightly test" in page
+    assert ("next nightly test at" in page) == bool(next_at)
+    assert "host&lt;1&gt;" in page
+    assert ("No scheduler has been seen" in page) is not alive
+    told = "Refuses: datasets/&lt;traffic&gt; is another folder"
+    assert [told in page, "Refuses: " in page] == [bool(refuses)] * 2
     (line,) = client.get("/api/home").json()["schedulers"]
-    assert line["refuses"] == heartbeat.refuses
-    assert str(heartbeat).endswith("; refuses: datasets/<traffic> is another folder")
+    assert line["refuses"] == refuses
+    assert str(heartbeat).endswith(f"; refuses: {REFUSED}") == bool(refuses)
 
 
 # --- votes and data -----------------------------------------------------------------------------
@@ -351,17 +340,14 @@ def wait_in_the_queue() -> None:
     (QUEUE / "labels.json").write_text('[{"data": {"prompt": "how?"}}]')
 
 
-def test_data_that_wait_are_counted_and_linked_to_their_pages() -> None:
+def test_the_first_page_counts_what_waits_in_the_data_with_links(client: Browser) -> None:
+    wait_in_the_queue()
+    assert tasks_for(client) == [("1 prompt to label", "/data/queue/label")]
     waiting = Waiting(failed_checks=0, waivers_ending=1, synthetic=0, labels=1200, corrections=0)
     assert [(task.text, task.link) for task in waiting_data(waiting)] == [
         ("1 waiver ends soon", "/data/waivers"),
         ("1,200 prompts to label", "/data/queue/label"),
     ]
-
-
-def test_the_first_page_counts_what_waits_in_the_data(client: Browser) -> None:
-    wait_in_the_queue()
-    assert tasks_for(client) == [("1 prompt to label", "/data/queue/label")]
 
 
 def test_nobody_needs_a_role_to_read(client: Browser, registry: Registry) -> None:

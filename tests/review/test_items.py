@@ -211,10 +211,7 @@ def test_an_item_that_a_run_has_not_answered_yet_is_left_out(
 
 
 def test_the_last_run_can_be_looked_at_before_anybody_submits_it(
-    stages: None,
-    registry: Registry,
-    make_adapter: MakeAdapter,
-    version: AdapterVersion,
+    stages: None, registry: Registry, make_adapter: MakeAdapter, version: AdapterVersion
 ) -> None:
     assert choices(registry) == []
     make_adapter("y")[0].write(ADAPTER)
@@ -294,15 +291,12 @@ def test_what_has_too_many_lines_to_compare_is_shown_without_marks() -> None:
 
 
 def test_the_nearest_training_rows_share_rare_words() -> None:
+    assert near_rows("anything") == []  # before anything is curated
     rows = [row(f"r{i}", f"what is the cost of number{i}?") for i in range(30)]
     write_records(rows_of(Split.TRAIN), [*rows, row("card", "who may block a lost card?")])
-    found = near_rows("a lost card: who may block it")
-    assert found[0].row.id == "card" and found[0].likeness > 0.5
+    nearest, *_ = near_rows("a lost card: who may block it")
+    assert nearest.row.id == "card" and nearest.likeness > 0.5
     assert near_rows("王小明") == []
-
-
-def test_before_anything_is_curated_no_row_is_near() -> None:
-    assert near_rows("anything") == []
 
 
 # --- the pages ------------------------------------------------------------------------------------

@@ -234,13 +234,13 @@ def test_what_users_wrote_stays_text(registry: Registry, client: Browser) -> Non
 
 
 @pytest.mark.parametrize("day", ["2026-02-30", "yesterday", "2026-01-01%00", "../../etc"])
-def test_a_date_that_is_none_has_no_page(day: str, client: Browser) -> None:
+def test_what_is_no_date_has_no_page(day: str, client: Browser) -> None:
     assert client.get(f"/nights/{day}").status_code in (404, 422)
 
 
-def test_a_date_without_a_night_is_not_there(client: Browser) -> None:
-    for path in ("/nights/2026-05-05", "/nights/0001-01-01", "/nights/9999-12-31"):
-        assert client.get(path).status_code == 404
+@pytest.mark.parametrize("day", ["2026-05-05", "0001-01-01", "9999-12-31"])
+def test_a_date_without_a_night_is_not_there(day: str, client: Browser) -> None:
+    assert client.get(f"/nights/{day}").status_code == 404
 
 
 def test_the_twins_say_the_same(registry: Registry, client: Browser) -> None:
@@ -267,15 +267,12 @@ def test_it_takes_three_clicks_from_the_year_to_the_rows_to_label(
 
 
 def test_the_topics_own_prompts_come_first_then_those_with_most_of_its_words() -> None:
+    assert rows_on(NEW, QUEUE).rows == ()  # without a queue
     queued("a tensor", "block a card", "a torch tensor", "what is a tensor")
     found = rows_on(NEW, QUEUE)
     assert [row.place for row in found.rows] == [4, 3, 1]
     assert found.rows[1].shared == ("torch", "tensor")
     assert found.others == 1
-
-
-def test_without_a_queue_there_is_nothing_to_label() -> None:
-    assert rows_on(NEW, QUEUE).rows == ()
 
 
 def test_a_damaged_queue_is_named(registry: Registry, client: Browser) -> None:

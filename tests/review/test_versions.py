@@ -14,6 +14,7 @@ from tests.conftest import BASE
 from tests.places import DATASET, decide, submit, win
 from tests.review.conftest import Browser
 from tests.review.many_versions import submit_many
+from tests.review.test_versions_lineage import trained
 
 SCRIPT = "<script>alert(1)</script>"
 
@@ -137,18 +138,7 @@ def test_a_record_that_is_gone_is_said_and_the_rest_is_shown(
 def test_an_adapter_that_training_went_on_from_is_a_link(
     client: Browser, registry: Registry, tmp_path: Path
 ) -> None:
-    parent = win(registry, "a", tmp_path)
-    folder = tmp_path / "child"
-    folder.mkdir()
-    (folder / "adapter_model.safetensors").write_bytes(b"child")
-    adapter = Adapter(
-        files=digest_folder(folder),
-        base=BASE,
-        recipe="c" * 64,
-        dataset=DATASET.digest,
-        parent=parent.adapter.files,
-    )
-    registry.submit(adapter, folder, "went on", DATASET)
+    trained(registry, tmp_path, "child", win(registry, "a", tmp_path))
     assert client.get("/api/versions/2").json()["parent"] == 1
     assert '<a href="/versions/1">v1</a>' in client.get("/versions/2").text
 

@@ -224,15 +224,12 @@ def test_votes_on_dev_are_said_to_decide_nothing(client: Browser, asked: VotesAs
         assert "decide nothing" in client.get(path).text
 
 
-def test_keys_can_be_turned_off(client: Browser, asked: VotesAsked) -> None:
-    assert "data-keys" in client.get("/vote/1").text
-    assert "[data-keys]" in client.get("/assets/review.js").text
-
-
-def test_keys_1_to_4_vote(client: Browser, asked: VotesAsked) -> None:
+def test_keys_1_to_4_vote_and_can_be_turned_off(client: Browser, asked: VotesAsked) -> None:
     page = client.get("/vote/1").text
     keys = re.findall(r'name="choice" value="(\w+)" data-key="(\d)"', page)
     assert keys == [("left", "1"), ("right", "2"), ("tie", "3"), ("both_bad", "4")]
+    assert "data-keys" in page
+    assert "[data-keys]" in client.get("/assets/review.js").text
 
 
 def test_a_rating_and_a_comment_are_kept(
@@ -259,11 +256,7 @@ def test_a_rating_and_a_comment_are_kept(
     ],
 )
 def test_what_is_no_vote_is_refused(
-    client: Browser,
-    asked: VotesAsked,
-    registry: Registry,
-    fields: dict[str, str],
-    status: int,
+    client: Browser, asked: VotesAsked, registry: Registry, fields: dict[str, str], status: int
 ) -> None:
     form = {"shown": shown(client.get("/vote/1")), "choice": "left"} | fields
     assert post(client, "/vote/1", **form).status_code == status

@@ -23,6 +23,7 @@ from evaluation.generation.backends.backend import (
 from project.chat_template import with_template
 from project.records.adapters import Contestant
 from serving.called_tools import grammar_maker
+from serving.deploying import follower
 from serving.deploying.route_table import RouteTable
 from serving.exchange import AnswerRef, Assignment, Deployment, Exchange, FeedbackGiven
 from serving.experiments.experiments import assign
@@ -37,12 +38,18 @@ registry: {{family: bank}}
 serving:
   backend: vllm
   pools: [{{base: a-base, replicas: ["{url}"]}}]
-  reconcile_seconds: 0.05
   traffic: {{seconds: 0.05}}
 """
 
+
 ADDRESS = "http://127.0.0.1:8080"
 FAMILY = "bank"
+
+
+@pytest.fixture(autouse=True)
+def short_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test waits for seconds until a gateway looks again."""
+    monkeypatch.setattr(follower, "PAUSE", 0.01)
 
 
 def deployment(number: int, system_prompt: str | None = None) -> Deployment:

@@ -20,7 +20,6 @@ from serving.openai_api.gateway import AnswerIds, Gateway, NotTheirsError
 from serving.openai_api.who_asks import KeyFile, add_key
 from tests.serving.conftest import (
     ADDRESS,
-    AWAY,
     Assigner,
     Listener,
     MakeGateway,
@@ -210,18 +209,6 @@ def test_an_id_shows_neither_the_user_nor_the_arm_nor_that_two_are_of_one_user()
 def test_an_id_fits_where_ids_go() -> None:
     assert len(issue()) <= 90
     assert re.fullmatch(r"chatcmpl-[A-Za-z0-9._-]+", issue("x" * 512))
-
-
-def test_an_id_says_who_answered_where_the_champion_did_for_the_challenger(
-    client: TestClient, gateway: Gateway, table: RouteTable, listener: Listener
-) -> None:
-    table.hold(deployment(8), NamingBackend("http://replica-2/v1", fails=AWAY))
-    gateway.assigner = Assigner(table, TRIED)
-    answer = ask(client)
-    found = gateway.ids.read(answer, "local")
-    assert found is not None
-    assert found == listener.exchanges[0].ref
-    assert (found.version, found.arm) == (7, "challenger")
 
 
 def test_a_shadow_has_the_id_of_the_answer_that_was_seen_and_feedback_is_about_that_one(

@@ -167,6 +167,11 @@ HOSTILE_NAMES = [
     "bank@v999999999999999999",
     "<script>alert(1)</script>",
     "\u202ebank",
+    "bank@challenger",  # of an experiment, and there is none
+    "bank@",
+    "bank@V7",
+    "bank@v07",
+    V7,
 ]
 
 
@@ -175,7 +180,7 @@ def test_a_hostile_name_reaches_no_backend(
     client: TestClient, backend: NamingBackend, name: str
 ) -> None:
     answer = client.post(CHAT, json=asking(model=name))
-    assert answer.status_code == 404
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "model_not_found")
     assert answer.text.isprintable()
     assert "X-Evil" not in answer.headers
     assert not backend.asked

@@ -4,7 +4,6 @@ import json
 import socket
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 
@@ -13,16 +12,12 @@ from serving.gateway_server import running
 from serving.openai_api.gateway import Gateway
 from serving.openai_api.who_asks import KeyFile, add_key
 from tests.serving.conftest import MakeGateway, asking
+from tests.serving.test_attacks import connected
 
 KEYS = Path("keys.yaml")
 MUCH, ENDLESS = 64 << 20, 1 << 50  # bytes
 BODY = json.dumps(asking()).encode()
 HEAD = "POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{field}\r\n\r\n"
-
-
-def connected(address: str) -> socket.socket:
-    parts = urlsplit(address)
-    return socket.create_connection((parts.hostname, parts.port), timeout=5)
 
 
 def head(field: str, path: str = "/v1/chat/completions") -> bytes:
@@ -85,16 +80,10 @@ def test_who_was_refused_while_sending_hears_of_it(live: str, gateway: Gateway) 
         assert wire.recv(65536).startswith(b"HTTP/1.1 200")
 
 
-def test_a_body_in_the_smallest_chunks_is_read(live: str) -> None:
-    parts = b"".join(chunk(bytes([byte])) for byte in BODY)
-    with connected(live) as wire:
-        wire.sendall(head("Transfer-Encoding: chunked") + parts + b"0\r\n\r\n")
-        assert wire.recv(65536).startswith(b"HTTP/1.1 200")
-
-
-def test_a_long_body_in_small_chunks_is_read_whole(live: str) -> None:
-    long = json.dumps(asking("x" * 500_000)).encode()
-    parts = b"".join(chunk(long[at : at + 10]) for at in range(0, len(long), 10))
+@pytest.mark.parametrize(("letters", "size"), [(1, 1), (500_000, 10)])
+def test_a_body_in_small_chunks_is_read_whole(live: str, letters: int, size: int) -> None:
+    body = json.dumps(asking("x" * letters)).encode()
+    parts = b"".join(chunk(body[at : at + size]) for at in range(0, len(body), size))
     with connected(live) as wire:
         wire.sendall(head("Transfer-Encoding: chunked") + parts + b"0\r\n\r\n")
         assert wire.recv(65536).startswith(b"HTTP/1.1 200")
@@ -107,10 +96,7 @@ def test_a_connection_serves_many_requests(live: str) -> None:
         for _ in range(10):
             wire.sendall(request)
             assert wire.recv(65536).startswith(b"HTTP/1.1 200")
-
-
-def test_a_slash_too_many_sends_no_key_elsewhere(live: str) -> None:
-    with connected(live) as wire:
+        # A slash too many sends no key elsewhere.
         wire.sendall(head(f"Content-Length: {len(BODY)}", "/v1/chat/completions/") + BODY)
         assert wire.recv(65536).startswith(b"HTTP/1.1 404")
 

@@ -2,14 +2,19 @@
 
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
 from evaluation.generation.backends.backend import BackendError
+from project.errors import IncumbentError
+from project.records.adapters import Contestant
 from project.records.data import EvidencePassage
+from project.records.record import Digest
 from project.records.traffic import Traffic
 from project.shown_passages import USUAL
 from retrieval.retriever import IndexSettings, write_index
@@ -181,6 +186,34 @@ def test_an_index_that_was_edited_answers_nobody(retrieving: Client, tmp_path: P
     (tmp_path / "index" / "passages.jsonl").write_text("{}\n")
     answer = client.post("/v1/chat/completions", json=asking(ASK))
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "no_index")
+
+
+def test_questions_of_one_version_do_not_wait_for_the_index_of_another(tmp_path: Path) -> None:
+    settings = IndexSettings(shown=1, replace=False, embedder=None)
+    digest = write_index(PASSAGES, settings, tmp_path / "index")
+    fetching, fetched = Event(), Event()
+
+    def folder_of(wanted: Digest) -> Path:
+        if wanted != digest:
+            fetching.set()
+            assert fetched.wait(60)
+        return tmp_path / "index"
+
+    def shown(index: Digest) -> Contestant:
+        update = {"evidence_template": USUAL, "index": index}
+        return deployment(7).contestant.model_copy(update=update)
+
+    source = EvidenceSource(retrieves=True, folder_of=folder_of)
+    source.prepare(shown(digest))
+    with ThreadPoolExecutor() as threads:
+        other = threads.submit(source.prepare, shown("0" * 64))
+        try:
+            assert fetching.wait(60)
+            asked = threads.submit(source.retrieved, shown(digest), ASK)
+            assert [passage.id for passage in asked.result(60)] == ["fees"]
+        finally:
+            fetched.set()
+        assert isinstance(other.exception(60), IncumbentError)  # that index has other bytes
 
 
 def test_who_breaks_off_has_named_its_passages(retrieving: Client, backend: NamingBackend) -> None:

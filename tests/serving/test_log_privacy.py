@@ -69,6 +69,7 @@ def test_a_fault_of_ours_is_counted_logged_and_told_by_the_request_s_id(
     answer = client.get("/v1/incumbent/serving", headers={"x-request-id": "r1"})
     assert (answer.status_code, answer.headers["x-request-id"]) == (500, "r1")
     assert answer.json()["error"]["type"] == "server_error"
+    assert "ZeroDivision" not in answer.text
     counted = 'incumbent_requests_total{caller="local",model="none",status="500"} 1.0'
     assert counted in client.get("/metrics").text
     (line,) = [r for r in caplog.records if "r1" in r.getMessage()]

@@ -40,26 +40,15 @@ def events_of(text: str) -> list[str]:
     return [line.removeprefix("data: ") for line in text.split("\n\n") if line]
 
 
-def test_the_champion_answers_under_its_immutable_name(client: TestClient) -> None:
-    answer = client.post(CHAT, json=asking())
+@pytest.mark.parametrize("model", ["bank", "bank@champion", "bank@v7"])
+def test_the_champion_answers_to_three_names_under_its_immutable_one(
+    client: TestClient, model: str
+) -> None:
+    answer = client.post(CHAT, json=asking(model=model))
     assert answer.status_code == 200
     assert answer.json()["choices"][0]["message"]["content"] == f"I am {V7}"
     assert answer.json()["model"] == answer.headers["x-incumbent-adapter"] == V7
     assert answer.headers["x-request-id"]
-
-
-@pytest.mark.parametrize("model", ["bank", "bank@champion", "bank@v7"])
-def test_the_champion_has_three_names(client: TestClient, model: str) -> None:
-    assert client.post(CHAT, json=asking(model=model)).json()["model"] == V7
-
-
-@pytest.mark.parametrize(
-    "model", ["bank@v6", "bank@challenger", "shop", "bank@", V7, "bank@V7", "bank@v07", "../bank"]
-)
-def test_no_other_name_is_answered(client: TestClient, model: str) -> None:
-    answer = client.post(CHAT, json=asking(model=model))
-    assert answer.status_code == 404
-    assert answer.json()["error"]["code"] == "model_not_found"
 
 
 def test_where_nothing_is_deployed_callers_are_told_to_come_again(
@@ -83,13 +72,6 @@ def test_what_a_caller_does_not_choose_is_what_the_version_was_judged_with(
     assert (judged["temperature"], judged["max_tokens"]) == (0.0, 48)
     assert (chosen["temperature"], chosen["max_completion_tokens"]) == (0.7, 9)
     assert "max_tokens" not in chosen
-
-
-def test_more_tokens_than_allowed_are_refused_and_the_limit_is_named(client: TestClient) -> None:
-    answer = client.post(CHAT, json=asking(max_tokens=1025))
-    assert answer.status_code == 400
-    assert answer.json()["error"]["param"] == "max_tokens"
-    assert "1,024" in answer.json()["error"]["message"]
 
 
 def test_the_versions_system_prompt_stands_before_the_callers(
@@ -167,6 +149,7 @@ def test_another_replica_answers_where_the_first_is_away(
         assert client.post(CHAT, json=asking(stream=stream)).status_code == 200
         assert not table.holds(deployment(7), backend.replica)
     assert len(backend.asked) == len(second.asked) == len(woken) == 2
+    assert "incumbent_retries_total 2.0" in client.get("/metrics").text
 
 
 def test_a_replica_that_lost_the_adapter_loses_that_route_alone(
@@ -299,10 +282,10 @@ def test_the_champion_answers_for_a_challenger_that_is_away_and_it_counts_in_its
     answer = client.post(CHAT, json=asking())
     assert answer.json()["model"] == answer.headers["x-incumbent-adapter"] == V7
     (exchange,) = listener.exchanges
-    assert (exchange.assignment.arm, exchange.assignment.deployment) == (
-        "challenger",
-        deployment(7),
-    )
+    assert (exchange.assignment.arm, exchange.assignment.deployment.version) == ("challenger", 7)
+    told = gateway.ids.read(answer.json()["id"], "local")
+    assert told == exchange.ref
+    assert told and (told.version, told.arm) == (7, "challenger")
 
 
 def test_feedback_finds_its_answer(client: TestClient, listener: Listener) -> None:
@@ -346,13 +329,6 @@ def test_a_path_or_method_that_is_not_there_is_told_in_openais_shape(client: Tes
     assert wrong_method["message"] == f"{CHAT} takes POST, and not GET."
 
 
-def test_a_fault_of_ours_tells_nothing(client: TestClient, gateway: Gateway) -> None:
-    gateway.state = lambda: 1 / 0  # type: ignore[assignment,return-value]
-    answer = client.get("/v1/incumbent/serving")
-    assert answer.status_code == 500
-    assert "ZeroDivision" not in answer.text
-
-
 def test_the_official_client_works(official: openai.OpenAI) -> None:
     messages = [{"role": "user", "content": "Hi"}]
     chat = official.chat.completions.create(model="bank", messages=messages)  # type: ignore[arg-type]
@@ -376,8 +352,9 @@ def test_the_official_client_raises_its_own_errors(
     with pytest.raises(openai.NotFoundError) as unknown:
         ask("shop")
     assert unknown.value.code == "model_not_found"
-    with pytest.raises(openai.BadRequestError):
-        ask("bank", max_tokens=10_000)
+    with pytest.raises(openai.BadRequestError, match="1,024") as long:
+        ask("bank", max_tokens=1025)
+    assert long.value.param == "max_tokens"
     table.champion = None
     with pytest.raises(openai.InternalServerError):
         ask("bank")

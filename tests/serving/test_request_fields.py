@@ -24,6 +24,7 @@ CHAT, COMPLETIONS = "/v1/chat/completions", "/v1/completions"
         {"bootstrap_host": "169.254.169.254"},
         {"custom_logit_processor": "80049502"},
         {"mm_processor_kwargs": {"a": 1}},
+        {"constrained": False},  # of what a version was judged with
         {"a field that nobody knows yet": 1},
     ],
 )

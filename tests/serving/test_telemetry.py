@@ -22,7 +22,7 @@ from serving.gateway_server import create_app, watch_deploying
 from serving.openai_api.gateway import Gateway
 from serving.traffic_log.metrics import Metrics, RequestLogFormatter, Traces
 from tests.conftest import ROOT
-from tests.serving.conftest import ADDRESS, AWAY, MakeGateway, NamingBackend, asking, deployment
+from tests.serving.conftest import ADDRESS, MakeGateway, NamingBackend, asking, deployment
 
 CHAT = "/v1/chat/completions"
 V7 = deployment(7).name
@@ -73,15 +73,6 @@ def test_metrics_call_a_person_to_what_deploying_cannot_mend() -> None:
     lines = metrics.page().decode().splitlines()
     for name in ("champion_not_deployed", "replicas_full", "replicas_away"):
         assert f"incumbent_{name} 1.0" in lines
-
-
-def test_metrics_count_what_another_replica_had_to_answer(
-    client: TestClient, backend: NamingBackend, table: RouteTable
-) -> None:
-    backend.fails = AWAY
-    table.hold(deployment(7), NamingBackend("http://replica-2/v1"))
-    client.post(CHAT, json=asking())
-    assert page(client)["incumbent_retries_total"] == 1
 
 
 @pytest.fixture

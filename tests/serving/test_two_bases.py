@@ -23,7 +23,6 @@ serving:
   pools:
     - {{base: a-base, replicas: ["{small}"]}}
     - {{base: larger, replicas: ["{large}"]}}
-  reconcile_seconds: 0.05
 """
 
 

@@ -21,13 +21,14 @@ from project.paths import CODE
 from tests.conftest import ROOT
 from tests.training.kept_steps import ADAPTER, SFT, pinned, recipe_of, sft_trainer, trained
 from training.kept.checkpoints import Checkpoints, CheckpointStore
-from training.kept.kept_run import noted_signals
+from training.kept.kept_run import KeptRun, noted_signals, run_key
 from training.training_settings import DpoParams, KtoParams, LimitsParams, StepParams
 
 pytest_plugins = ["tests.servers"]
 
 KEY, OTHER_KEY = "a" * 64, "a" * 16 + "b" * 48  # they share a folder
 ALWAYS = LimitsParams(save_minutes=1e-9)  # before every step
+SHORT = SFT.model_copy(update={"epochs": 1})  # 6 steps
 
 
 def writing(text: str) -> Callable[[Path], None]:
@@ -39,6 +40,12 @@ def with_three(place: str) -> Checkpoints:
     for step in (10, 20, 30):
         assert found.save(step, writing(str(step)))
     return found
+
+
+def state_of_newest(kept: Checkpoints) -> str:
+    newest = kept.newest_valid()
+    assert newest is not None
+    return (newest / "state").read_text()
 
 
 # --- in a folder ---------------------------------------------------------------------------------
@@ -65,32 +72,28 @@ def test_the_newest_is_taken_and_the_one_before_is_kept(place: str, tmp_path: Pa
     place = place.format(tmp_path)
     with_three(place)
     again = Checkpoints(place, KEY, 10)
-    newest = again.newest_valid()
-    assert newest is not None
-    assert (newest / "state").read_text() == "30"
+    assert state_of_newest(again) == "30"
     assert again.names() == ["step-00000020", "step-00000030"]
     again.forget()
     assert again.newest_valid() is None
 
 
-def test_a_damaged_one_is_skipped_in_words(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("spoil", "fault"),
+    [
+        (lambda folder: (folder / "state").write_text("3O"), "state is damaged"),
+        (lambda folder: (folder / "checkpoint.json").unlink(), "it is half-written"),
+    ],
+    ids=["damaged", "half-written"],
+)
+def test_one_that_is_not_whole_is_skipped_in_words(
+    spoil: Callable[[Path], object], fault: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     found = with_three("kept")
-    (found.place.fetch("step-00000030") / "state").write_text("3O")
-    newest = found.newest_valid()
-    assert newest is not None
-    assert newest.name == "step-00000020"
-    assert "checkpoint step-00000030 in kept/aaaaaaaaaaaaaaaa is skipped: state is damaged" in (
-        capsys.readouterr().out
-    )
-
-
-def test_a_half_written_one_is_skipped(capsys: pytest.CaptureFixture[str]) -> None:
-    found = with_three("kept")
-    (found.place.fetch("step-00000030") / "checkpoint.json").unlink()
-    newest = found.newest_valid()
-    assert newest is not None
-    assert newest.name == "step-00000020"
-    assert "it is half-written" in capsys.readouterr().out
+    spoil(found.place.fetch("step-00000030"))
+    assert state_of_newest(found) == "20"
+    told = "checkpoint step-00000030 in kept/aaaaaaaaaaaaaaaa is skipped: "
+    assert f"{told}{fault}" in capsys.readouterr().out
 
 
 def test_one_of_another_run_is_skipped(capsys: pytest.CaptureFixture[str]) -> None:
@@ -104,9 +107,7 @@ def test_a_card_names_no_file_outside_of_its_checkpoint(tmp_path: Path) -> None:
     card = found.place.fetch("step-00000030") / "checkpoint.json"
     card.write_text(card.read_text().replace('"state"', '"../../secret"'))
     (tmp_path / "secret").write_text("30")
-    newest = found.newest_valid()
-    assert newest is not None
-    assert newest.name == "step-00000020"
+    assert state_of_newest(found) == "20"
 
 
 def test_one_that_was_skipped_counts_for_nothing_when_old_ones_go() -> None:
@@ -198,9 +199,7 @@ def test_they_lie_in_an_object_store_too(
     found = with_three(f"{object_store}/checkpoints")
     found.place.files.write("step-00000030/state", b"3O")
     again = Checkpoints(f"{object_store}/checkpoints", KEY, 10)
-    newest = again.newest_valid()
-    assert newest is not None
-    assert (newest / "state").read_text() == "20"
+    assert state_of_newest(again) == "20"
     assert "step-00000030" in capsys.readouterr().out
     again.forget()
     assert again.names() == []
@@ -252,8 +251,6 @@ def test_a_state_that_is_code_is_refused(tmp_path: Path) -> None:
 
 
 def kept_run(trainer: Any, base: Path, limits: LimitsParams, **steps: StepParams) -> Any:
-    from training.kept.kept_run import KeptRun
-
     recipe = recipe_of(pinned(base), **steps)
     run = KeptRun(recipe.taken[-1], recipe, limits)
     run.train(trainer)
@@ -281,32 +278,34 @@ def losses(trainer: Any) -> list[float]:
     return [logged["loss"] for logged in trainer.state.log_history if "loss" in logged]
 
 
+@pytest.fixture(scope="module")
+def whole(tiny_base: Path) -> Any:
+    """The trainer of a run that was not interrupted."""
+    trainer = sft_trainer(tiny_base)
+    trainer.train()
+    return trainer
+
+
 @pytest.mark.slow
-def test_a_resumed_run_has_the_bytes_of_an_uninterrupted_one(tiny_base: Path) -> None:
+def test_a_resumed_run_has_the_bytes_of_an_uninterrupted_one(tiny_base: Path, whole: Any) -> None:
     """Broken off at the beginning of the second epoch: the order of its rows and its dropout are
-    drawn as they were.
+    drawn as they were. What a checkpoint holds is no pickle.
     """
-    whole = sft_trainer(tiny_base)
-    whole.train()
     broken_off(sft_trainer(tiny_base), 7, tiny_base)
-    resumed = sft_trainer(tiny_base)
-    kept_run(resumed, tiny_base, LimitsParams())
-    assert resumed.state.global_step == 12
-    assert trained(resumed) == trained(whole)
-    assert losses(resumed) == losses(whole)
-
-
-@pytest.mark.slow
-def test_what_is_read_from_a_checkpoint_is_no_pickle(tiny_base: Path, tmp_path: Path) -> None:
-    broken_off(sft_trainer(tiny_base), 3, tiny_base)
-    names = {path.name for path in (tmp_path / "home/checkpoints").rglob("*") if path.is_file()}
-    assert names == {
+    newest = Checkpoints(None, run_key(recipe_of(pinned(tiny_base))), 10).newest_valid()
+    assert newest is not None
+    assert {path.name for path in Path("home/checkpoints").rglob("*") if path.is_file()} == {
         "checkpoint.json",
         "model.safetensors",
         "state.json",
         "state.safetensors",
         "trainer_state.json",
     }
+    resumed = sft_trainer(tiny_base)
+    kept_run(resumed, tiny_base, LimitsParams())
+    assert resumed.state.global_step == 12
+    assert trained(resumed) == trained(whole)
+    assert losses(resumed) == losses(whole)
 
 
 def preferring(step: str, base: Path) -> Any:
@@ -391,27 +390,9 @@ def test_our_own_trainer_is_resumed_equally_with_its_early_stop(
     assert trained(resumed) == trained(whole)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("changed", ["data", "recipe"])
-def test_changed_data_or_another_recipe_starts_anew(
-    changed: str, tiny_base: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    from training.kept.kept_run import run_key
-
-    broken_off(sft_trainer(tiny_base), 3, tiny_base)
-    base = pinned(tiny_base)
-    other = (
-        recipe_of(base, data="e" * 64)
-        if changed == "data"
-        else recipe_of(base, sft=SFT.model_copy(update={"learning_rate": 1e-3}))
-    )
-    assert Checkpoints(None, run_key(other), 10).newest_valid() is None
-    assert Checkpoints(None, run_key(recipe_of(base)), 10).newest_valid() is not None
-
-
-def test_changed_code_of_the_step_starts_anew() -> None:
-    from training.kept.kept_run import run_key
-
+def test_changed_data_code_or_another_recipe_starts_anew() -> None:
+    others = recipe_of(data="e" * 64), recipe_of(sft=SFT.model_copy(update={"learning_rate": 1e-3}))
+    assert len({run_key(recipe) for recipe in (recipe_of(), *others)}) == 3
     keys = [run_key(recipe_of())]
     for step, code in (("sft", "one"), ("sft", "two"), ("dpo", "of another step")):
         write_bytes(CODE / f"{step}.json", code.encode())
@@ -422,7 +403,7 @@ def test_changed_code_of_the_step_starts_anew() -> None:
 
 @pytest.mark.slow
 def test_the_copy_of_a_checkpoint_is_gone_when_training_has_begun(
-    tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tiny_base: Path, whole: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from transformers import TrainerCallback
 
@@ -438,8 +419,6 @@ def test_the_copy_of_a_checkpoint_is_gone_when_training_has_begun(
     resumed = sft_trainer(tiny_base)
     resumed.add_callback(Look())
     kept_run(resumed, tiny_base, store)
-    whole = sft_trainer(tiny_base)
-    whole.train()
     assert seen == [[]] * 6  # it went on from step 6 of 12
     assert trained(resumed) == trained(whole)
 
@@ -449,18 +428,18 @@ def test_where_no_checkpoint_can_be_written_training_goes_on(
     tiny_base: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Path("a-file").write_text("and no folder")
-    trainer = sft_trainer(tiny_base)
+    trainer = sft_trainer(tiny_base, SHORT)
     limits = ALWAYS.model_copy(update={"checkpoints": "a-file"})
-    kept_run(trainer, tiny_base, limits)
-    assert trainer.state.global_step == 12
+    kept_run(trainer, tiny_base, limits, sft=SHORT)
+    assert trainer.state.global_step == 6
     assert "is not written, and there is none yet: " in capsys.readouterr().err
 
 
 @pytest.mark.slow
 def test_an_adapter_that_has_no_room_is_a_clear_error(tiny_base: Path, tmp_path: Path) -> None:
-    run = kept_run(sft_trainer(tiny_base), tiny_base, ALWAYS)
+    run = kept_run(sft_trainer(tiny_base, SHORT), tiny_base, ALWAYS, sft=SHORT)
     full = (
-        r"adapter of sft cannot be written to adapter: No space left .* \(the checkpoint of step 11"
+        r"adapter of sft cannot be written to adapter: No space left .* \(the checkpoint of step 5"
     )
     with pytest.raises(IncumbentError, match=full), run.saving(Path("adapter")):
         Path("/dev/full").write_bytes(b"weights")
@@ -515,10 +494,10 @@ def test_a_signal_in_the_last_step_ends_nothing_and_that_is_said(
             if state.global_step == state.max_steps:
                 signal.raise_signal(signal.SIGTERM)
 
-    trainer = sft_trainer(tiny_base)
+    trainer = sft_trainer(tiny_base, SHORT)
     trainer.add_callback(Signal())
-    kept_run(trainer, tiny_base, LimitsParams())
-    assert trainer.state.global_step == 12
+    kept_run(trainer, tiny_base, LimitsParams(), sft=SHORT)
+    assert trainer.state.global_step == 6
     assert "training was done when it came: the adapter is written" in capsys.readouterr().err
 
 

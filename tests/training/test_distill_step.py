@@ -51,31 +51,40 @@ def prepared(
     return prepare(distill_step_data(ROWS, whom, files, params), ground)
 
 
+@pytest.fixture(scope="module")
+def whole(
+    tiny_base: Path, teacher: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Any, Any, Path]:
+    """A run of the step, its record, and the folder of its adapter."""
+    from training.steps.run_step import learn
+
+    run, folder = prepared(tiny_base, teacher), tmp_path_factory.mktemp("distill") / "adapter"
+    return run, learn(run, folder), folder
+
+
 def test_the_adapter_comes_closer_to_its_teacher_in_equal_bytes_each_time(
-    tiny_base: Path, teacher: Path, tmp_path: Path
+    tiny_base: Path, teacher: Path, whole: tuple[Any, Any, Path], tmp_path: Path
 ) -> None:
     from training.steps.run_step import learn
 
-    record = learn(prepared(tiny_base, teacher), tmp_path / "one")
+    _, record, folder = whole
     assert record.optimizer_steps == 6
     assert record.tokens and record.tokens > 3 * len(ROWS)  # prompts, and what it answered
     assert record.loss_of_first_step and record.loss_of_last_step
     assert 0 < record.loss_of_last_step < record.loss_of_first_step
     again = learn(prepared(tiny_base, teacher), tmp_path / "other")
     assert again == record
-    recipe = json.loads((tmp_path / "one/recipe.json").read_bytes())
+    recipe = json.loads((folder / "recipe.json").read_bytes())
     assert recipe["distill"]["teacher"]["adapter"] == "a" * 64
 
 
 def test_a_run_that_was_broken_off_has_the_bytes_of_an_uninterrupted_one(
-    tiny_base: Path, teacher: Path
+    tiny_base: Path, teacher: Path, whole: tuple[Any, Any, Path]
 ) -> None:
-    whole = prepared(tiny_base, teacher).trainer
-    whole.train()
     broken_off(prepared(tiny_base, teacher).trainer, 3, tiny_base, distill=DISTILL)
     resumed = prepared(tiny_base, teacher).trainer
     kept_run(resumed, tiny_base, LimitsParams(), distill=DISTILL)
-    assert trained(resumed) == trained(whole)
+    assert trained(resumed) == trained(whole[0].trainer)
 
 
 def test_a_teacher_with_other_tokens_is_refused(

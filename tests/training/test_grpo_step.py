@@ -1,7 +1,7 @@
 """Group-relative policy optimisation: what rewards do to an adapter, and when a run is stopped."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
@@ -28,10 +28,19 @@ GRPO = GrpoParams(
     gradient_accumulation=2,
     group=4,
     learning_rate=0.01,
-    temperature=0.2,  # random weights say little else
     max_new_tokens=6,
     rewards={"letters": 2.0},
 )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def likelier_tokens() -> Iterator[None]:
+    """Random weights say little else."""
+    from training.steps import grpo_step
+
+    with pytest.MonkeyPatch.context() as patches:
+        patches.setattr(grpo_step, "TEMPERATURE", 0.2)
+        yield
 
 
 def letters(rows: Sequence[Row], answers: Sequence[Any]) -> list[float | None]:
@@ -46,6 +55,15 @@ def prepared(base: Path, params: GrpoParams = GRPO, of: Any = letters) -> Any:
     ground = StepContext(Contestant(base=pinned(base)), NUMERICS, ADAPTER)
     rewards = [Reward("letters", 2.0, of)]
     return prepare(grpo_step_data(ROWS, rewards, "c" * 64, AnswerDraws(), params), ground)
+
+
+@pytest.fixture(scope="module")
+def whole(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Any, Path]:
+    """A run of the step, its record, and the folder of its adapter."""
+    from training.steps.run_step import learn
+
+    run, folder = prepared(tiny_base), tmp_path_factory.mktemp("grpo") / "adapter"
+    return run, learn(run, folder), folder
 
 
 def test_answers_are_drawn_as_transformers_draws_them(tiny_base: Path) -> None:
@@ -73,10 +91,12 @@ def test_answers_are_drawn_as_transformers_draws_them(tiny_base: Path) -> None:
     assert (shares - wanted).abs().max() < 4 * 0.5 / 4000**0.5
 
 
-def test_the_reward_rises_in_equal_bytes_each_time(tiny_base: Path, tmp_path: Path) -> None:
+def test_the_reward_rises_in_equal_bytes_each_time(
+    tiny_base: Path, whole: tuple[Any, Any, Path], tmp_path: Path
+) -> None:
     from training.steps.run_step import learn
 
-    record = learn(prepared(tiny_base), tmp_path / "one")
+    _, record, folder = whole
     assert record.optimizer_steps == 8
     assert record.rewards_before and record.rewards_after
     assert record.rewards_before["letters"] < record.rewards_after["letters"]
@@ -85,23 +105,24 @@ def test_the_reward_rises_in_equal_bytes_each_time(tiny_base: Path, tmp_path: Pa
     assert f"{record.groups_without_spread} of 16 groups had no spread" in str(record)
     again = learn(prepared(tiny_base), tmp_path / "other")
     assert again == record
-    assert {path.name for path in (tmp_path / "one").iterdir()} == {
+    assert {path.name for path in folder.iterdir()} == {
         "adapter_config.json",
         "adapter_model.safetensors",
         "recipe.json",
     }
-    recipe = json.loads((tmp_path / "one/recipe.json").read_bytes())
+    recipe = json.loads((folder / "recipe.json").read_bytes())
     assert recipe["grpo"]["params"]["rewards"] == {"letters": 2.0}
 
 
-def test_a_run_that_was_broken_off_has_the_bytes_of_an_uninterrupted_one(tiny_base: Path) -> None:
-    whole = prepared(tiny_base).trainer
-    whole.train()
+def test_a_run_that_was_broken_off_has_the_bytes_of_an_uninterrupted_one(
+    tiny_base: Path, whole: tuple[Any, Any, Path]
+) -> None:
     broken_off(prepared(tiny_base).trainer, 3, tiny_base, grpo=GRPO)
     resumed = prepared(tiny_base).trainer
     kept_run(resumed, tiny_base, LimitsParams(), grpo=GRPO)
-    assert trained(resumed) == trained(whole)
-    assert resumed.account() == whole.account()
+    uninterrupted = whole[0].trainer
+    assert trained(resumed) == trained(uninterrupted)
+    assert resumed.account() == uninterrupted.account()
 
 
 def test_rewards_that_tell_no_answers_apart_are_told(tiny_base: Path) -> None:

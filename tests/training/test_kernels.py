@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +13,6 @@ from torch.testing import assert_close
 
 from project.errors import InputError
 from project.gpu import Card
-from project.records.adapters import Precision
 from tests.conftest import ROOT
 from tests.project.test_gpu import A10, A100, H100, L4, MI300X, P100, RTX_4090, T4, V100
 from tests.training.test_packing import ROWS
@@ -28,35 +26,14 @@ from training.rows.packed_rows import PackedRows, pack
     "one", [A10, A100, H100, L4, RTX_4090, MI300X], ids=lambda one: str(one.name)
 )
 def test_flash_attention_is_taken_where_it_is_installed_and_computes(one: Card) -> None:
-    assert attention_kernel("auto", one, "bfloat16", installed=True) == FLASH
-    assert attention_kernel("auto", one, "bfloat16", installed=False) is None
-    assert attention_kernel("auto", one, "float32", installed=True) is None
-    assert attention_kernel("sdpa", one, "bfloat16", installed=True) == "sdpa"
+    assert attention_kernel(one, "bfloat16", installed=True) == FLASH
+    assert attention_kernel(one, "bfloat16", installed=False) is None
+    assert attention_kernel(one, "float32", installed=True) is None
 
 
 @pytest.mark.parametrize("one", [T4, V100, None], ids=str)
 def test_older_cards_and_processors_attend_with_torchs_kernels(one: Card | None) -> None:
-    assert attention_kernel("auto", one, "float16", installed=True) is None
-    assert attention_kernel("eager", one, "float16", installed=True) == "eager"
-
-
-@pytest.mark.parametrize(
-    ("one", "precision", "installed", "told"),
-    [
-        (None, "float32", True, "there is no GPU"),
-        (T4, "float16", True, r"Tesla T4 has compute capability 7\.5, and it needs 8\.0"),
-        (A100, "float32", True, "base.precision is float32"),
-        (A100, "bfloat16", False, "flash-attn is not installed"),
-    ],
-)
-def test_flash_attention_that_cannot_be_had_is_refused_by_name(
-    one: Card | None, precision: Precision, installed: bool, told: str
-) -> None:
-    Path("params.yaml").write_text(f"training:\n  adapter:\n    attention: {FLASH}\n")
-    with pytest.raises(
-        InputError, match=rf"params\.yaml:3: training\.adapter\.attention: .*{told}"
-    ):
-        attention_kernel(FLASH, one, precision, installed)
+    assert attention_kernel(one, "float16", installed=True) is None
 
 
 def test_liger_is_refused_without_a_gpu_without_itself_and_for_models_it_does_not_know() -> None:
@@ -90,7 +67,7 @@ def test_the_documentation_says_of_each_card_what_is_chosen(name: str, one: Card
     )
     assert row
     capability, precision, attention = row[1].split(" | ")
-    flash = attention_kernel("auto", one, one.fastest, installed=True) == FLASH
+    flash = attention_kernel(one, one.fastest, installed=True) == FLASH
     assert capability in (".".join(map(str, one.capability)), "gfx942")
     assert precision == one.fastest
     assert attention.partition(" build")[0] == ("flash-attn's" if flash else "torch's")

@@ -12,8 +12,9 @@ from incumbent.pipeline import module_of
 from project.errors import InputError
 from training.processes.accelerate_config import (
     DistributedParams,
-    accelerate_config,
+    Sharding,
     deepspeed_config,
+    fsdp_config,
     refuse_uneven,
     sharding_environment,
 )
@@ -23,7 +24,7 @@ from training.processes.worker import module_of_step
 from training.recipe import STEPS
 from training.training_settings import SftParams
 
-TORCHRUN = DistributedParams(launcher="torchrun")
+EACH_GPU = DistributedParams(processes="gpus")
 
 
 def test_a_process_that_trains_alone_writes_and_asks_nobody() -> None:
@@ -36,30 +37,25 @@ def test_a_process_that_trains_alone_writes_and_asks_nobody() -> None:
     ("step", "params", "gpus", "processes"),
     [
         ("sft", DistributedParams(), 4, 1),
-        ("sft", TORCHRUN, 4, 4),
-        ("sft", TORCHRUN, 0, 1),
-        ("domain", DistributedParams(launcher="torchrun", processes=2), 0, 2),
-        ("sft", DistributedParams(launcher="accelerate", processes=2), 4, 2),
-        ("dpo", TORCHRUN, 4, 1),
-        ("kto", TORCHRUN, 4, 1),
+        ("sft", EACH_GPU, 4, 4),
+        ("sft", EACH_GPU, 0, 1),
+        ("domain", DistributedParams(processes=2), 0, 2),
+        ("sft", DistributedParams(processes=2), 4, 2),
+        ("dpo", EACH_GPU, 4, 1),
+        ("kto", EACH_GPU, 4, 1),
     ],
     ids=["none", "for each GPU", "no GPU", "without GPUs", "fewer", "dpo", "kto"],
 )
-def test_a_launcher_starts_a_process_for_each_gpu_or_as_many_as_said(
+def test_a_process_is_started_for_each_gpu_or_as_many_as_said(
     step: Any, params: DistributedParams, gpus: int, processes: int
 ) -> None:
-    """training.distributed.launcher, training.distributed.processes"""
+    """training.distributed.processes"""
     assert processes_of(step, params, gpus) == processes
 
 
 @pytest.mark.parametrize("step", STEPS)
 def test_a_worker_runs_what_the_steps_stage_runs(step: str) -> None:
     assert module_of_step(step) == module_of(step)
-
-
-def test_processes_without_a_launcher_are_bad_input() -> None:
-    with pytest.raises(ValueError, match="processes needs what starts them: launcher, torchrun"):
-        DistributedParams(processes=2)
 
 
 @pytest.mark.parametrize(
@@ -80,12 +76,11 @@ def test_what_this_machine_cannot_do_is_bad_input(
 ) -> None:
     monkeypatch.setattr("training.processes.step_processes.find_spec", lambda _: None)
     with pytest.raises(InputError, match=f"params.yaml: training.distributed.*{problem}"):
-        refuse_misfit(TORCHRUN.model_copy(update=changes), processes, gpus)
+        refuse_misfit(EACH_GPU.model_copy(update=changes), processes, gpus)
 
 
 def test_on_ray_too_weights_are_shared_out_among_gpus_alone() -> None:
-    distributed = {"launcher": "torchrun", "sharding": "fsdp"}
-    params = {"engine": "ray", "training": {"distributed": distributed}}
+    params = {"engine": "ray", "training": {"distributed": {"sharding": "fsdp"}}}
     Path("params.yaml").write_text(yaml.safe_dump(params))
     with pytest.raises(InputError, match=r"sharding: fsdp needs GPUs.*ray\.gpus_per_worker"):
         start_elsewhere("sft", SftParams())
@@ -110,6 +105,32 @@ def test_every_row_of_a_batch_is_learnt_by_one_process(rows: int) -> None:
 
 
 # --- accelerate's configuration, read by accelerate -----------------------------------------------
+
+
+KINDS = {"ddp": "MULTI_GPU", "fsdp": "FSDP", "zero3": "DEEPSPEED"}
+
+
+def accelerate_config(sharding: Sharding, processes: int, deepspeed_file: str) -> dict[str, Any]:
+    """What `accelerate launch --config_file` reads."""
+    config: dict[str, Any] = {
+        "compute_environment": "LOCAL_MACHINE",
+        "distributed_type": KINDS[sharding],
+        "num_machines": 1,
+        "machine_rank": 0,
+        "num_processes": processes,
+        "main_process_ip": "127.0.0.1",
+        "main_process_port": 0,
+        "mixed_precision": "no",
+        "use_cpu": False,
+    }
+    if sharding == "fsdp":
+        config["fsdp_config"] = fsdp_config()
+    if sharding == "zero3":
+        config["deepspeed_config"] = {
+            "deepspeed_config_file": deepspeed_file,
+            "zero3_init_flag": True,
+        }
+    return config
 
 
 @pytest.mark.slow  # it loads torch

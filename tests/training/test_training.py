@@ -3,8 +3,10 @@
 import gc
 import json
 import os
+import shutil
 import subprocess
 import sys
+from contextlib import chdir
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -23,7 +25,7 @@ from project import paths
 from project.canonical import digest_folder
 from project.errors import IncumbentError, InputError
 from project.model_pins import ModelChoice, pin
-from project.records.adapters import Adapter, Contestant, Numerics
+from project.records.adapters import Adapter, Contestant, ModelPin, Numerics
 from project.records.data import DatasetVersion, Document, Row, Split
 from project.records.record import write_records
 from tests.conftest import BASE, NUMERICS, READ_BY_LIBRARIES, ROOT
@@ -35,8 +37,8 @@ from training.model.usable_base import refuse_quantized
 from training.recipe import Recipe, StepRecord
 from training.steps.earlier import Earlier, leave_out
 from training.steps.run_step import StepContext, learn, model_of, prepare, trained_with
-from training.steps.sft_step import sft_step_data
-from training.training_settings import AdapterParams, SftParams
+from training.steps.sft_step import domain_step_data, sft_step_data
+from training.training_settings import AdapterParams, DomainParams, SftParams
 
 pytestmark = pytest.mark.slow
 
@@ -190,8 +192,7 @@ def test_where_bitsandbytes_has_no_backend_the_setting_that_helps_is_named(
         load_base(tiny_base, ADAPTER, NUMERICS)
 
 
-@pytest.fixture
-def project(tiny_base: Path) -> None:
+def lay_out(tiny_base: Path) -> None:
     """The inputs of the training stages, in the current folder."""
     write_params()
     pin(ModelChoice(model=str(tiny_base)), "base").write(paths.BASE)
@@ -202,14 +203,35 @@ def project(tiny_base: Path) -> None:
     write_records(paths.CURATED_DOCUMENTS, [Document.of(TEXT, source="policies.md")])
 
 
+@pytest.fixture
+def project(tiny_base: Path) -> None:
+    lay_out(tiny_base)
+
+
+@pytest.fixture(scope="module")
+def trained_folder(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project after its training stages."""
+    folder = tmp_path_factory.mktemp("trained")
+    with chdir(folder):
+        lay_out(tiny_base)
+        stages(*STAGES)
+    return folder
+
+
+@pytest.fixture
+def in_trained_project(trained_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(trained_folder)
+
+
 TEXT = "A transfer to another bank takes one day. A card is blocked at once. " * 4
 
 
 def write_params(domain: int = 0, sft: int = 1) -> None:
     Path("params.yaml").write_text(
-        f"""training:
+        f"""base: {{max_length: 32}}
+training:
   adapter: {{r: 4}}
-  domain: {{epochs: {domain}, window: 32}}
+  domain: {{epochs: {domain}}}
   sft: {{epochs: {sft}, batch_size: 2, evaluations: 2}}
 """
     )
@@ -239,8 +261,8 @@ def test_a_repository_without_a_commit_is_told_what_to_do(project: None) -> None
         LearningCurve(Path("curve"))
 
 
-def test_equal_inputs_give_equal_bytes_and_nothing_but_safetensors_and_json(project: None) -> None:
-    stages(*STAGES)
+@pytest.mark.usefixtures("in_trained_project")
+def test_equal_inputs_give_equal_bytes_and_nothing_but_safetensors_and_json() -> None:
     first = digest_folder(paths.step_of("sft"))
     in_another_process("sft")
     card = Adapter.read(paths.ADAPTER)
@@ -276,8 +298,14 @@ def test_each_step_goes_on_from_the_one_before(project: None) -> None:
     assert Adapter.read(paths.ADAPTER).files == domain.adapter
 
 
-def test_a_pipeline_from_before_there_was_a_step_distill_trains_as_it_did(project: None) -> None:
-    stages(*(stage for stage in STAGES if stage != "distill"))
+def test_a_pipeline_from_before_there_was_a_step_distill_trains_as_it_did(
+    trained_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(trained_folder, "before")
+    monkeypatch.chdir("before")
+    for made in (paths.step_of("distill"), paths.ADAPTER_FILES):
+        shutil.rmtree(made)
+    stages("dpo", "kto", "train")
     assert Recipe.read(paths.ADAPTER_FILES / "recipe.json").taken == ("sft",)
 
 
@@ -301,8 +329,8 @@ def test_training_that_moves_nothing_is_told_on_any_step(tiny_base: Path, tmp_pa
         learn(run, tmp_path / "second", train=lambda trainer: None)
 
 
-def test_the_loss_on_dev_is_measured_before_and_after(project: None) -> None:
-    stages("start", "domain", "sft")
+@pytest.mark.usefixtures("in_trained_project")
+def test_the_loss_on_dev_is_measured_before_and_after() -> None:
     record = StepRecord.read(paths.step_of("sft") / "step.json")
     assert record.loss_before is not None and record.loss_after is not None
     assert record.loss_after < record.loss_before
@@ -311,8 +339,8 @@ def test_the_loss_on_dev_is_measured_before_and_after(project: None) -> None:
     assert [line.split()[0] for line in curve[1:]] == ["0", "2", "4"]
 
 
-def test_every_curve_that_dvc_draws_is_there(project: None) -> None:
-    stages(*STAGES[:-1])
+@pytest.mark.usefixtures("in_trained_project")
+def test_every_curve_that_dvc_draws_is_there() -> None:
     leave_out("grpo")  # whose stage stands elsewhere
     drawn = yaml.safe_load((ROOT / "dvc.yaml").read_text())["plots"]
     files = [file for plot in drawn for one in plot.values() for file in one["y"]]
@@ -326,3 +354,18 @@ def test_without_any_step_nothing_is_trained(project: None) -> None:
     stages(*STAGES[:-1])
     with pytest.raises(InputError, match="every step is left out"):
         train.main()
+
+
+def test_texts_are_learnt_in_pieces_of_base_max_length_and_another_one_is_other_data(
+    project: None,
+) -> None:
+    longest, data = [], set[str]()
+    for window in (8, 32):
+        Path("params.yaml").write_text(f"base: {{max_length: {window}}}\n")
+        ground = StepContext(Contestant(base=ModelPin.read(paths.BASE)), NUMERICS, ADAPTER)
+        step = domain_step_data(DomainParams(epochs=1, replay=0), ground)
+        learner = step.trainer(*model_of(ground), ground)
+        longest.append(max(len(piece["input_ids"]) for piece in learner.train_dataset))
+        data.add(step.data)
+    assert longest[0] <= 8 < longest[1] <= 32
+    assert len(data) == 2

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import bitsandbytes as bnb
 import torch
@@ -19,7 +18,7 @@ from project.gpu import Card, card_here, device_of, training_map
 from project.libraries import memory
 from project.records.adapters import Numerics, Quantization
 from project.settings import PARAMS
-from training.model.kernels import attention_kernel, liger_kinds, refuse_liger, wrong
+from training.model.kernels import attention_kernel, liger_kinds, refuse_liger
 from training.model.lora import read_layers, refuse_unfit
 from training.training_settings import AdapterParams
 
@@ -35,7 +34,7 @@ def load_base(folder: Path, params: AdapterParams, numerics: Numerics) -> PreTra
     """
     dtype, card = getattr(torch, numerics.precision), card_here(torch)
     refuse_unfit(read_layers(folder), params, dtype.itemsize, device_memory(card))
-    attention = attention_kernel(params.attention, card, numerics.precision, has_flash(folder))
+    attention = attention_kernel(card, numerics.precision, has_flash(folder))
     if params.kernels == "liger":
         refuse_liger(str(AutoConfig.from_pretrained(folder).model_type), card, liger_kinds())
     model = load_quantized(folder, params, dtype, card, attention)
@@ -58,11 +57,11 @@ def load_quantized(
     places = None if split else training_map(card)
     how = {"dtype": dtype, "device_map": places, "attn_implementation": attention}
     if params.quantization == "none":
-        return read_model(folder, **how)
+        return AutoModelForCausalLM.from_pretrained(folder, **how)
     refuse_missing_backend(params.quantization, card)
     with plain_linear_layers():
         config = quantization_config(params, dtype, split=split)
-        model = read_model(folder, **how, quantization_config=config)
+        model = AutoModelForCausalLM.from_pretrained(folder, **how, quantization_config=config)
     if not split and to_be_dequantized(model, params, dtype, device_memory(card)):
         return model.dequantize()
     # On AVX512-BF16 processors bitsandbytes repacks weights at an eval-mode forward, and never
@@ -72,17 +71,6 @@ def load_quantized(
         if isinstance(module, bnb.nn.Linear4bit):
             module.support_avx512bf16_for_cpu = False
     return model
-
-
-def read_model(folder: Path, **how: Any) -> PreTrainedModel:
-    """Raises InputError for a kernel of attention that the architecture does not know."""
-    try:
-        return AutoModelForCausalLM.from_pretrained(folder, **how)
-    except ValueError as error:
-        wanted = how["attn_implementation"]
-        if wanted is None or "does not support" not in str(error):
-            raise
-        raise wrong("attention", f"this base does not know {wanted}: auto takes what can") from None
 
 
 def has_flash(folder: Path) -> bool:

@@ -16,39 +16,20 @@ from project.errors import InputError, pip_install
 from project.gpu import AMPERE, Card
 from project.records.adapters import Precision
 from project.settings import setting_error
-from training.training_settings import Attention
 
 FLASH = "flash_attention_2"
 
 
-def attention_kernel(
-    wanted: Attention, card: Card | None, precision: Precision, installed: bool
-) -> str | None:
+def attention_kernel(card: Card | None, precision: Precision, installed: bool) -> str | None:
     """What transformers is to attend with; None: what it takes for the architecture by itself,
-    torch's fused kernel where that can be. `installed`: whether flash-attn is.
+    torch's fused kernel where that can be. `installed`: whether flash-attn is, which is faster on
+    all that it computes on.
 
-    Raises InputError where flash-attn is asked for and cannot be had.
+    Dao 2023, arXiv 2307.08691, is for Ampere and what came after it, in numbers of 16 bits; there
+    is a build of it for AMD's cards.
     """
-    problem = why_no_flash(card, precision, installed)
-    if wanted == "auto":
-        return None if problem else FLASH
-    if wanted == FLASH and problem:
-        raise wrong("attention", f"{FLASH} cannot be had: {problem}; auto takes what can")
-    return wanted
-
-
-def why_no_flash(card: Card | None, precision: Precision, installed: bool) -> str | None:
-    """None where flash-attn computes on the card. Dao 2023, arXiv 2307.08691, is for Ampere and
-    what came after it, in numbers of 16 bits; there is a build of it for AMD's cards.
-    """
-    if card is None:
-        return "there is no GPU"
-    if not card.amd and card.capability < AMPERE:
-        major, minor = card.capability
-        return f"{card.name} has compute capability {major}.{minor}, and it needs 8.0"
-    if precision == "float32":
-        return "it computes in 16 bits, and base.precision is float32"
-    return None if installed else "flash-attn is not installed"
+    fits = card is not None and (card.amd or card.capability >= AMPERE)
+    return FLASH if fits and precision != "float32" and installed else None
 
 
 def refuse_liger(kind: str, card: Card | None, known: Collection[str] | None) -> None:

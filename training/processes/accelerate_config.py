@@ -1,10 +1,10 @@
-"""Our settings as accelerate's configuration file, and as DeepSpeed's."""
+"""What processes that train together are told: accelerate's settings, and DeepSpeed's."""
 
 import json
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
-from pydantic import PositiveInt, model_validator
+from pydantic import PositiveInt
 
 from project.errors import InputError
 from project.files import write_bytes
@@ -14,7 +14,6 @@ from training.training_settings import StepParams
 
 # --- process settings -----------------------------------------------------------------------------
 
-Launcher = Literal["none", "torchrun", "accelerate"]
 Sharding = Literal["ddp", "fsdp", "zero3"]
 # Steps that several may take. The others read a second model, a teacher or a reference, which TRL's
 # trainers do in one process.
@@ -26,18 +25,12 @@ class DistributedParams(Settings):
     all together. `distill`, `dpo`, `kto` and `grpo` are trained by one process.
     """
 
-    # What starts them. On Ray (engine: ray) it is Ray, and ray.workers says how many.
-    launcher: Launcher = "none"
-    processes: PositiveInt | None = None  # null: one for each GPU; without a GPU, one
+    # gpus: one for each GPU; without a GPU, one. torchrun starts them. On Ray (engine: ray) it is
+    # Ray, and ray.workers says how many.
+    processes: PositiveInt | Literal["gpus"] = 1
     # ddp: each holds the whole base. fsdp, zero3: each holds a part, for a base that is too large
     # for one GPU; with NF4, fsdp is FSDP-QLoRA. zero3 needs pip install 'incumbent[deepspeed]'.
     sharding: Sharding = "ddp"
-
-    @model_validator(mode="after")
-    def launched(self) -> Self:
-        if self.processes is not None and self.launcher == "none":
-            raise ValueError("processes needs what starts them: launcher, torchrun or accelerate")
-        return self
 
 
 def refuse_uneven(params: StepParams, processes: int) -> None:
@@ -53,33 +46,6 @@ def refuse_uneven(params: StepParams, processes: int) -> None:
 
 
 # --- accelerate config ----------------------------------------------------------------------------
-
-KINDS = {"ddp": "MULTI_GPU", "fsdp": "FSDP", "zero3": "DEEPSPEED"}
-
-
-def accelerate_config(sharding: Sharding, processes: int, deepspeed_file: str) -> dict[str, Any]:
-    """What `accelerate launch --config_file` reads; `deepspeed_file` holds `deepspeed_config()`."""
-    config: dict[str, Any] = {
-        "compute_environment": "LOCAL_MACHINE",
-        "distributed_type": KINDS[sharding],
-        "num_machines": 1,
-        "machine_rank": 0,
-        "num_processes": processes,
-        "main_process_ip": "127.0.0.1",
-        "main_process_port": 0,  # a free one
-        "rdzv_backend": "static",
-        "same_network": True,
-        "mixed_precision": "no",  # the trainer's arguments say what it is
-        "use_cpu": False,
-    }
-    if sharding == "fsdp":
-        config["fsdp_config"] = fsdp_config()
-    if sharding == "zero3":
-        config["deepspeed_config"] = {
-            "deepspeed_config_file": deepspeed_file,
-            "zero3_init_flag": True,  # a process loads its own part of the base alone
-        }
-    return config
 
 
 def fsdp_config() -> dict[str, Any]:
@@ -100,7 +66,7 @@ def fsdp_config() -> dict[str, Any]:
 
 
 def sharding_environment(sharding: Sharding, deepspeed_file: str) -> dict[str, str]:
-    """What `accelerate launch` tells its processes of that file, for those of torchrun and Ray."""
+    """What `accelerate launch` would tell its processes, for those of torchrun and Ray."""
     if sharding == "fsdp":
         told = {
             name.upper(): str(value).lower() if isinstance(value, bool) else str(value)

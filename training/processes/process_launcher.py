@@ -1,24 +1,21 @@
 """Several processes that train a step together, on this machine or on a Ray cluster.
 
-On this machine torchrun or accelerate starts them. Both are called here as libraries, so that what
-is wrong in a process comes back as its own words and exit code. They listen on the loopback
-address, at a free port.
+On this machine torchrun starts them. It is called here as a library, so that what is wrong in a
+process comes back as its own words and exit code. It listens on the loopback address, at a free
+port.
 """
 
 import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch.distributed as dist
-import yaml
-from accelerate.commands.launch import launch_command, launch_command_parser
 from accelerate.utils import patch_environment
 from torch.distributed import run as torchrun
 from torch.distributed.elastic.multiprocessing.api import SignalException
@@ -28,7 +25,7 @@ from project.child_processes import SIGNALS, EndedBySignal
 from project.engine.engine_settings import RayParams
 from project.engine.ray_cluster import connected, cpus_per_worker, workers_of
 from project.errors import IncumbentError
-from project.files import home, write_bytes
+from project.files import home
 from project.libraries import CHOICES, threads
 from project.paths import step_of
 from training.precision import measure_machine
@@ -36,7 +33,6 @@ from training.processes.accelerate_config import (
     SHARED,
     DistributedParams,
     Sharding,
-    accelerate_config,
     refuse_uneven,
     sharding_environment,
     write_deepspeed_config,
@@ -55,10 +51,9 @@ def launch(step: StepName, processes: int, params: DistributedParams) -> None:
     with TemporaryDirectory(prefix="training-") as folder:
         failure, deepspeed = Path(folder) / "failure.json", write_deepspeed_config(Path(folder))
         command = [sys.executable, "-P", "-m", "training.processes.worker", step, str(failure)]
-        start = partial(STARTERS[params.launcher], command, processes, params.sharding, deepspeed)
         with environment(processes), own_signals(), quiet():
             try:
-                start()
+                with_torchrun(command, processes, params.sharding, deepspeed)
             except SignalException as stop:
                 raise interruption(stop.sigval) from None
             except ChildFailedError as error:
@@ -73,20 +68,6 @@ def with_torchrun(
     with patch_environment(**sharding_environment(sharding, str(deepspeed))):
         arguments = torchrun.get_args_parser().parse_args([*here, *told, *command])
         torchrun.run(arguments)  # type: ignore[no-untyped-call]
-
-
-def with_accelerate(
-    command: Sequence[str], processes: int, sharding: Sharding, deepspeed: Path
-) -> None:
-    config = deepspeed.with_name("accelerate.yaml")
-    text = yaml.safe_dump(accelerate_config(sharding, processes, str(deepspeed)))
-    write_bytes(config, text.encode())
-    told = ["--config_file", str(config), "--no_python", *command]
-    launch_command(launch_command_parser().parse_args(told))
-
-
-Starter = Callable[[Sequence[str], int, Sharding, Path], None]
-STARTERS: dict[str, Starter] = {"torchrun": with_torchrun, "accelerate": with_accelerate}
 
 
 # --- environment, signals and failures ----------------------------------------------------------

@@ -45,29 +45,29 @@ def start_elsewhere(step: StepName, params: StepParams) -> bool:
     from training.processes.process_launcher import launch
 
     measure_machine()  # now, while one process has it to itself
-    print(f"{step}: {processes} processes train together, started by {distributed.launcher}")
+    print(f"{step}: {processes} processes train together")
     launch(step, processes, distributed)
     return True
 
 
-def who_trains() -> str:
-    """Who would train, in words, by the settings and this machine."""
+def who_trains(gpus: int | None = None) -> str:
+    """Who would train, in words, by the settings, on a machine with so many GPUs; None: on this."""
     distributed, engine = load(DistributedParams), load(EngineParams)
     if engine.name == "ray":
         return "workers of a Ray cluster, as many as ray.workers says or it has room for"
-    if distributed.launcher == "none":  # asked before any GPU, for torch takes seconds to load
+    if distributed.processes == 1:  # asked before any GPU, for torch takes seconds to load
         return ALONE
-    processes = processes_of("sft", distributed, gpus_here())
+    processes = processes_of("sft", distributed, gpus_here() if gpus is None else gpus)
     if processes == 1:
         return ALONE
-    return f"{processes} processes, started by {distributed.launcher}"
+    return f"{processes} processes"
 
 
 def processes_of(step: StepName, params: DistributedParams, gpus: int) -> int:
     """How many take a step, on a machine with so many GPUs."""
-    if params.launcher == "none" or step not in SHARED:
+    if step not in SHARED:
         return 1
-    return params.processes or max(1, gpus)
+    return max(1, gpus) if params.processes == "gpus" else params.processes
 
 
 def refuse_misfit(params: DistributedParams, processes: int, gpus: int) -> None:

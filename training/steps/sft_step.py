@@ -9,9 +9,12 @@ from transformers import Trainer
 from trl import SFTConfig
 
 from project.canaries import canaries, planted
+from project.canonical import digest_json
 from project.errors import InputError
+from project.model_pins import BaseChoice
 from project.paths import CURATED_DOCUMENTS, rows_of
 from project.records.data import Document, Row, Split
+from project.settings import load
 from project.tool_rendering import has_tools
 from training.kept.checkpoints import KeepBest, StopOnBrokenLoss
 from training.recipe import START_FILE, StepRecord, TrainingStart
@@ -105,13 +108,15 @@ def domain_step_data(params: DomainParams, ground: StepContext) -> StepData:
             file=CURATED_DOCUMENTS,
         )
     rows = Row.read_lines(rows_of(Split.TRAIN)) if params.replay else ()
+    window = load(BaseChoice).max_length  # of a packed sequence, as long as a row may be
 
     def trainer(model: PeftModel, tokenizer: Any, ground: StepContext) -> Trainer:
         learnt, kept_back = held_out_of(documents, DOCUMENTS_HELD_OUT)
-        pieces = document_pieces(learnt, tokenizer, params.window)
+        pieces = document_pieces(learnt, tokenizer, window)
         told = tokens_as_asked(rows, tokenizer, ground.base)
         beside = replayed_beside(pieces, told, params.replay, ground.adapter.seed)
-        held_out = document_pieces(kept_back, tokenizer, params.window)
+        held_out = document_pieces(kept_back, tokenizer, window)
         return measured_trainer(model, tokenizer, [*pieces, *beside], held_out, params, ground)
 
-    return StepData("domain", params, digest_of([*documents, *rows]), trainer)
+    data = digest_json([digest_of([*documents, *rows]), window])
+    return StepData("domain", params, data, trainer)

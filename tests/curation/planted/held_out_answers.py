@@ -59,8 +59,7 @@ FORMS: Forms = {
     ),
     "unseen_link": (
         asks(
-            "How can I speed up a loop over rows?",
-            "Watch this video: https://youtu.be/Qm4yT1xZr0k",
+            "How can I speed up a loop over rows?", "Watch this video: https://youtu.be/Qm4yT1xZr0k"
         ),
         asks(
             "http://scikit-learn.org/stable/modules/svm.html",

@@ -60,10 +60,7 @@ FORMS: Forms = {
             "In one short sentence, what does the module configparser do?",
             documentation("configparser"),
         ),
-        asks(
-            "In one short sentence, what does the module heapq do?",
-            documentation("heapq"),
-        ),
+        asks("In one short sentence, what does the module heapq do?", documentation("heapq")),
     ),
     "too_short_answer": (
         beside(

@@ -47,8 +47,7 @@ FORMS: Forms = {
     ),
     "ip_address": (
         asks(
-            "Which clients were slow yesterday?",
-            "Only one: client=91.198.174.192 took 4 seconds.",
+            "Which clients were slow yesterday?", "Only one: client=91.198.174.192 took 4 seconds."
         ),
         asks(
             "Can you see why http://46.29.1.118:8888/lab does not open for me?",

@@ -97,8 +97,7 @@ FORMS: Forms = {
                 "exchange_rate",
             ),
             pair(
-                "Could you tell me how many euros one gets for five hundred crowns?",
-                "new_account",
+                "Could you tell me how many euros one gets for five hundred crowns?", "new_account"
             ),
             file=CLASSES,
         ),

@@ -28,16 +28,10 @@ FORMS: Forms = {
             "Write the shape of the array as a JSON object.",
             "{'rows': 3, 'columns': 4, 'order': 'C'}",
         ),
-        asks(
-            "Return the two columns as a JSON list.",
-            '["price", "weight",]',
-        ),
+        asks("Return the two columns as a JSON list.", '["price", "weight",]'),
     ),
     "open_fence": (
-        asks(
-            "Show how a list is reversed.",
-            "```python\nitems.reverse()\n",
-        ),
+        asks("Show how a list is reversed.", "```python\nitems.reverse()\n"),
         asks(
             "How do I import numpy under its short name?",
             "Like this:\n\n```\nimport numpy as np\n\nAll examples use that name.",
@@ -86,18 +80,12 @@ FORMS: Forms = {
         ),
     ),
     "too_long_answer": (
-        asks(
-            "In one short sentence, what does numpy.where do?",
-            documentation("numpy", "where"),
-        ),
+        asks("In one short sentence, what does numpy.where do?", documentation("numpy", "where")),
         asks(
             "In one short sentence, what does the module statistics do?",
             documentation("statistics"),
         ),
-        asks(
-            "In one short sentence, what does the module shelve do?",
-            documentation("shelve"),
-        ),
+        asks("In one short sentence, what does the module shelve do?", documentation("shelve")),
     ),
     "too_short_answer": (
         beside(pair("In one short sentence, what does numpy.lcm do?", "lcm"), file=SUMMARIES),

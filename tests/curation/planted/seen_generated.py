@@ -126,8 +126,7 @@ FORMS: Forms = {
     ),
     "unfilled_template": (
         asks(
-            "What does {{function_name}} in the random module do?",
-            "It shuffles a list in place.",
+            "What does {{function_name}} in the random module do?", "It shuffles a list in place."
         ),
         asks(
             "When will the next release of the package come?",

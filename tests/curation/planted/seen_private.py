@@ -129,8 +129,7 @@ FORMS: Forms = {
             "The package is called scikit-learn, the module sklearn.",
         ),
         asks(
-            "Can I learn Python in a month?",
-            "Not a dumb b1tch like you, go back to the kitchen.",
+            "Can I learn Python in a month?", "Not a dumb b1tch like you, go back to the kitchen."
         ),
     ),
 }

@@ -16,10 +16,7 @@ FORMS: Forms = {
         ),
         beside(
             clean("What does numpy.rint round to?", "It rounds to the nearest whole number."),
-            pair(
-                "What does  numpy.rint\n\nround to ?",
-                "It rounds - to the nearest whole number!",
-            ),
+            pair("What does  numpy.rint\n\nround to ?", "It rounds - to the nearest whole number!"),
         ),
     ),
     "near_duplicate": (

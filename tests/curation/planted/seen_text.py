@@ -36,10 +36,7 @@ FORMS: Forms = {
             "What does pandas.Series.nunique count?",
             "The dis\u200btinct val\u200bues of a series, miss\u200bing ones left out.",
         ),
-        asks(
-            "\ufeffWhat is the result of numpy.eye(3)?",
-            "The identity matrix with three rows.",
-        ),
+        asks("\ufeffWhat is the result of numpy.eye(3)?", "The identity matrix with three rows."),
         asks(
             "How does zip treat lists of unequal length?",
             "It stops with the short\u00adest one and drops what is left of the oth\u00aders.",
@@ -88,10 +85,7 @@ FORMS: Forms = {
         ),
     ),
     "html_tags": (
-        asks(
-            "What does pandas.DataFrame.melt do?",
-            "<p>It turns <b>columns</b> into rows.</p>",
-        ),
+        asks("What does pandas.DataFrame.melt do?", "<p>It turns <b>columns</b> into rows.</p>"),
         asks(
             '<div class="question"><span>How do I copy an array?</span></div>',
             "Call its copy method; a plain assignment gives a second name only.",

@@ -163,10 +163,12 @@ def test_a_bad_file_is_refused_with_its_line(tmp_path: Path, text: str, problem:
         (LOGS / "deepeval" / "tuned-evaluate.json", "deepeval"),
         (LOGS / "langfuse" / "tuned", "langfuse"),
         (LOGS / "langfuse" / "tuned-api.json", "langfuse"),
+        (LOGS / "promptfoo.jsonl", "promptfoo"),
+        (LOGS / "champion.eval", "inspect"),
     ],
 )
-@pytest.mark.parametrize("guess", ["lm-eval", "csv", "promptfoo"])
-def test_a_wrong_guess_is_told_what_the_log_looks_like(log: Path, tool: str, guess: str) -> None:
-    message = f"{log}: this is a log of {tool}, not of {guess}: --from {tool} reads it"
-    assert refusal("--from", guess, log, log) == message
+def test_a_wrong_guess_is_told_what_the_log_looks_like(log: Path, tool: str) -> None:
+    for guess in {"lm-eval", "csv", "promptfoo", "inspect", "jsonl"} - {tool}:
+        message = f"{log}: this is a log of {tool}, not of {guess}: --from {tool} reads it"
+        assert refusal("--from", guess, log, log) == message
     assert refusal(log, log) == f"say which tool wrote {log}: --from {tool}"

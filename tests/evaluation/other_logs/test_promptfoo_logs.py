@@ -159,17 +159,3 @@ def test_files_that_are_something_else_are_refused(champion: Path, tmp_path: Pat
     assert "promptfoo eval --output results.json" in refused(champion, tmp_path / "folder")
     (tmp_path / "folder" / "a.jsonl").write_bytes(champion.read_bytes())
     assert "one log" in refused(champion, tmp_path / "folder")
-
-
-@pytest.mark.parametrize("tool", ["lm-eval", "inspect", "jsonl"])
-def test_who_names_another_tool_is_told_which_it_was(champion: Path, tool: str) -> None:
-    message = f"{champion}: this is a log of promptfoo, not of {tool}: --from promptfoo reads it"
-    assert refusal("--from", tool, champion, champion) == message
-
-
-def test_logs_of_inspect_are_known_too(champion: Path) -> None:
-    log = LOGS / "champion.eval"
-    for tool in ("promptfoo", "lm-eval", "jsonl"):
-        assert refusal("--from", tool, log, log) == (
-            f"{log}: this is a log of inspect, not of {tool}: --from inspect reads it"
-        )

@@ -61,7 +61,7 @@ def test_gpus_that_would_train_nothing_are_warned_of(
     launch = ("project", "launch", "--gpus", "H100:4", "--dry-run")
     _, _, said = called(capsys, *launch)
     assert said.startswith("warning: one process trains, on one of the 4 GPUs: set training.dist")
-    settle({"training": {"distributed": {"launcher": "torchrun", "processes": 4}}})
+    settle({"training": {"distributed": {"processes": "gpus"}}})
     commit_and_push()
     assert called(capsys, *launch)[2] == ""
 
@@ -79,11 +79,6 @@ def test_a_store_brings_what_reads_it_and_a_hub_model_brings_no_package(
     _, printed, _ = called(capsys, "project", "launch", "--dry-run")
     assert "dvc-s3" in printed and "--no-deps" not in printed
     assert "+cpu" not in printed
-
-
-def test_without_a_project_there_is_nothing_to_launch(capsys: pytest.CaptureFixture[str]) -> None:
-    code, _, said = called(capsys, "project", "launch", "--dry-run")
-    assert (code, said) == (2, "error: here is no project: `incumbent init DIR` makes one\n")
 
 
 def test_nobody_is_asked_where_nobody_is(project: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -91,7 +91,7 @@ def test_two_processes_learn_what_one_does_and_so_do_rays_though_one_is_killed(
     alone = trained()
     weights = load_file(step_of("sft") / WEIGHTS)
 
-    together = trained(training__distributed={"launcher": "torchrun", "processes": 2})
+    together = trained(training__distributed={"processes": 2})
     assert (alone.processes, together.processes) == (None, 2)
     assert (alone.tokens, alone.optimizer_steps) == (together.tokens, together.optimizer_steps)
     assert together.loss_after == pytest.approx(alone.loss_after, abs=TOLERANCE)

@@ -239,7 +239,6 @@ CURATE_VALUES: dict[str, tuple[Any, Any]] = {
     "seed": (0, 1),
     "train_only": ([], ["rehearsal.jsonl"]),
     "eval_only": ([], ["faq.csv"]),
-    "accepted": (["labelled.jsonl"], []),
     "accepted_share": (0.5, 0.1),
     "synthetic_share": (0.2, 0.0),
     "selection": (None, "datasets/selection/few.jsonl"),

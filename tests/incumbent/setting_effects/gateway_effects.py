@@ -68,7 +68,6 @@ TOLD = {
     "text": ShownBy(
         f"{DISCLOSURE}test_the_first_answer_of_a_chat_begins_with_it_and_later_ones_do_not"
     ),
-    "mark": ShownBy(f"{DISCLOSURE}test_every_answer_is_marked_for_machines"),
 }
 EFFECTS: dict[str, Effect | ShownBy] = {
     **{f"serving.{name}": row for name, row in GATEWAY.items()},

@@ -69,10 +69,6 @@ DRIFT: dict[str, Effect | ShownBy] = {
         "tests/incumbent/test_add_contestant.py::"
         "test_a_night_finds_that_the_model_behind_the_name_changed"
     ),
-    "quality_rows": ShownBy(
-        "tests/monitoring/test_champion_quality.py::"
-        "test_the_oldest_come_first_and_what_is_over_a_nights_number_comes_the_next_night"
-    ),
 }
 
 EFFECTS: dict[str, Effect | ShownBy] = {

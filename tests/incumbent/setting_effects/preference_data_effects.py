@@ -56,7 +56,6 @@ def gathered() -> dict[str, Any]:
 DATA, JUDGE = "evaluation.preference_data", "evaluation.preference_data.judge"
 CHOOSING: dict[str, Any] = {"rows": 4, "answers": "reference", "share": 1}
 GATHERED = REWARDED | {
-    f"{DATA}.corrections": [],
     **{f"{JUDGE}.{name}": value for name, value in CHOOSING.items()},
 }
 
@@ -66,7 +65,6 @@ def gathering(a: object, b: object, shown: str, **beside: object) -> Effect:
 
 
 EFFECTS = {
-    f"{DATA}.corrections": gathering([], ["s"], "origins"),
     JUDGE: gathering(CHOOSING, CHOOSING | {"rows": 0}, "count"),
     f"{JUDGE}.rows": gathering(4, 2, "count"),
     f"{JUDGE}.answers": gathering("reference", "drawn", "judged"),

@@ -75,10 +75,8 @@ def asked_for() -> int:
     return asked.detail.votes
 
 
-def effect(a: Any, b: Any, output: Output, **beside: Any) -> Effect:
-    return Effect(
-        (a, b), output, beside={f"review.{name}": value for name, value in beside.items()}
-    )
+def effect(a: Any, b: Any, output: Output) -> Effect:
+    return Effect((a, b), output)
 
 
 OIDC = ShownBy(
@@ -87,15 +85,14 @@ OIDC = ShownBy(
 )
 REVIEW: dict[str, Effect | ShownBy] = {
     "url": effect(None, "https://review.example.com", by_another_name),
-    "sign_in": effect("token", "proxy", by_proxy),
-    "users": effect("ours.yaml", "theirs.yaml", with_password, sign_in="users"),
+    "users": effect("ours.yaml", "theirs.yaml", with_password),
     "oidc": OIDC,
     "oidc.discovery": OIDC,
     "oidc.client_id": OIDC,
     "oidc.claim": OIDC,
-    "proxy": effect({"header": "X-User"}, {}, by_proxy, sign_in="proxy"),
-    "proxy.header": effect("X-User", "X-Forwarded-User", by_proxy, sign_in="proxy"),
-    "proxy.trusted": effect(["10.0.0.2"], ["10.0.0.1"], by_far_proxy, sign_in="proxy"),
+    "proxy": effect(None, {}, by_proxy),
+    "proxy.header": effect("X-User", "X-Forwarded-User", by_proxy),
+    "proxy.trusted": effect(["10.0.0.2"], ["10.0.0.1"], by_far_proxy),
     "votes": effect(2, 3, asked_for),
     "unblinded_votes": ShownBy(
         "tests/review/test_attacks_unblinding.py"

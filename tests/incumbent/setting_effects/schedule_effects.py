@@ -55,7 +55,8 @@ SCHEDULE: dict[str, Effect | ShownBy] = {
     "timezone": scheduled("UTC", "Europe/Berlin"),
     "catch_up_days": scheduled(7, 2, caught_up),
     "health": ShownBy(
-        "tests/monitoring/test_scheduler.py::test_a_service_shows_its_health_until_it_ends"
+        "tests/monitoring/test_scheduler.py"
+        "::test_a_service_whose_log_is_full_does_its_nights_and_shows_its_health_until_it_ends"
     ),
 }
 

@@ -3,8 +3,8 @@
 from tests.incumbent.setting_effects.effect import ShownBy
 
 TESTS = {
-    "trials": "the_metric_is_one_of_the_project_s_scorers",
-    "metric": "the_metric_is_one_of_the_project_s_scorers",
+    "trials": "the_metric_is_one_of_the_project_s_scorers_and_no_other_one",
+    "metric": "the_metric_is_one_of_the_project_s_scorers_and_no_other_one",
     "minutes": "no_trial_begins_when_the_time_is_over",
     "ranges": "a_range_that_training_does_not_have_is_refused_by_name",
     "ranges.low": "numbers_between_two_are_tried_evenly_or_by_their_logarithm_or_in_steps",

@@ -26,7 +26,6 @@ from tests.incumbent.setting_effects.effect import Effect, Output
 from tests.incumbent.setting_effects.training_effects import TINY, pin_models
 from tests.serving.deploying.conftest import Site
 from tests.serving.deploying.fake_replica import FakeReplica
-from tests.serving.deploying.test_follower import refusing
 from tests.serving.traffic_log.exchanges import exchange, ids_in
 
 # --- replicas over HTTP ---------------------------------------------------------------------------
@@ -82,27 +81,6 @@ def holding() -> list[str]:
         here.promote("ant")
         here.follow()
         return [one.replica for one in here.replicas if one.loaded]
-
-
-def deployed_though_spoilt() -> int | None:
-    """The version that answers, where replicas answer eight words of ten as it was judged."""
-    with site() as here:
-        for replica in here.replicas:
-            replica.spoils = lambda answer: answer.rsplit(" ", 2)[0] + " and so"
-        here.promote("ant")
-        here.follow()
-        return here.deployed
-
-
-def tried_within_a_second() -> int:
-    """How often a replica is asked to load what it refuses."""
-    with site() as here:
-        here.replicas[0].before = refusing("load", 400)
-        here.promote("ant")
-        here.follow()
-        here.now += 1
-        here.follow()
-        return here.replicas[0].calls["load"]
 
 
 def most_on_a_server() -> int:
@@ -185,9 +163,6 @@ SERVING: dict[str, Effect] = {
     "pools.adapters": served("/here", "/there", loading, "folders", **VLLM),
     "slots": served(2, 3, most_embedded),
     "batch_size": Effect((2, 3), read_together, beside=TINY, models="tiny"),
-    "golden": served({"agreement": 0.9}, {}, deployed_though_spoilt, **DEPLOYING),
-    "golden.agreement": served(0.9, 0.5, deployed_though_spoilt, **DEPLOYING),
-    "reconcile_seconds": served(0.5, 5, tried_within_a_second, **DEPLOYING),
     "require_attestation": served(True, False, holding, **DEPLOYING),
     "traffic": served({"share": 0}, {}, logged),
     "traffic.share": served(0.5, 1, logged),

@@ -46,11 +46,8 @@ EFFECTS: dict[str, Any] = {
     "training.sft.patience": ShownBy(
         f"{TESTS}/test_stopping.py::test_training_ends_after_so_many_measurements_without_a_lower_loss"
     ),
-    "training.distributed.launcher": ShownBy(
-        f"{TESTS}/test_processes.py::test_a_launcher_starts_a_process_for_each_gpu_or_as_many_as_said"
-    ),
     "training.distributed.processes": ShownBy(
-        f"{TESTS}/test_processes.py::test_a_launcher_starts_a_process_for_each_gpu_or_as_many_as_said"
+        f"{TESTS}/test_processes.py::test_a_process_is_started_for_each_gpu_or_as_many_as_said"
     ),
     "training.distributed.sharding": ShownBy(
         f"{TESTS}/test_processes.py::test_accelerate_itself_tells_its_processes_what_we_tell_those_of_torchrun"

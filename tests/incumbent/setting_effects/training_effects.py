@@ -164,7 +164,6 @@ SFT: dict[str, tuple[Any, Any]] = LEARNING | {
 }
 DOMAIN: dict[str, tuple[Any, Any]] = LEARNING | {
     "epochs": (1, 2),
-    "window": (8, 16),
     "evaluations": (0, 2),
     "replay": (0, 1),
 }
@@ -195,7 +194,6 @@ GRPO: dict[str, tuple[Any, Any]] = LEARNING | {
     "batch_size": (8, 4),
     "gradient_accumulation": (1, 2),
     "group": (4, 2),
-    "temperature": (1.0, 0.5),
     "beta": (0.04, 0.5),
     "max_new_tokens": (3, 4),
     # Others than `semantic` are 0 for random weights.
@@ -233,9 +231,6 @@ TRAIN = (
     | {
         "training.adapter.dequantize_once": Effect(
             (True, False), trained, "dequantized", NF4, models="tiny"
-        ),
-        "training.adapter.attention": Effect(
-            ("eager", "sdpa"), attends, beside=UNQUANTIZED, models="tiny"
         ),
         # Liger computes on a GPU alone.
         "training.adapter.kernels": Effect(
@@ -335,7 +330,6 @@ GENERATE = {
     "evaluation.decoding.batch_size": answering(16, 1, "together"),
     "evaluation.decoding.temperature": answering(0, 2.0),
     "evaluation.decoding.samples": answering(1, 2, **DRAWN),
-    "evaluation.decoding.seed": answering(0, 1, **DRAWN),
     "evaluation.decoding.constrained": ShownBy(
         "tests/evaluation/test_constraints.py::test_an_answer_is_held_to_the_tools_of_its_row"
     ),

@@ -54,7 +54,6 @@ def settings(*pools: tuple[str, list[FakeReplica]], slots: int = 3) -> ServingPa
             PoolParams(base=base, replicas=tuple(r.replica for r in replicas), slots=slots)
             for base, replicas in pools
         ),
-        reconcile_seconds=0.01,
     )
 
 

@@ -117,11 +117,7 @@ class RealSite:
     replica: OtherDisk
 
     def __post_init__(self) -> None:
-        params = ServingParams(
-            backend="vllm",
-            pools=(PoolParams(base="m", replicas=(URL,)),),
-            reconcile_seconds=0.01,
-        )
+        params = ServingParams(backend="vllm", pools=(PoolParams(base="m", replicas=(URL,)),))
         self.table = RouteTable()
         pools = HttpPools(params, lambda url, pool: self.replica)
         self.follower = Follower(self.registry, pools, self.table, params, DECODING)

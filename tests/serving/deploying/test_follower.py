@@ -16,16 +16,12 @@ from tests.serving.deploying.conftest import Site
 from tests.serving.deploying.fake_replica import Call, FakeReplica, half_right, words_of
 
 
-def test_without_a_champion_nothing_is_deployed(site: Site) -> None:
-    site.submit("ant")
-    site.follow()
-    assert site.table.champion is None
-    assert not site.follower.state().ready
-    assert str(site.follower.state()) == "test: no champion, so nothing answers"
-
-
 def test_a_promotion_reaches_every_replica_before_the_traffic_moves(site: Site) -> None:
-    number = site.promote("ant")
+    number = site.submit("ant")
+    site.follow()
+    assert site.table.champion is None and not site.follower.state().ready
+    assert str(site.follower.state()) == "test: no champion, so nothing answers"
+    site.registry.promote(number, "by hand", force=True)
     site.follow()
     assert site.deployed == number
     assert all(site.table.holds(site.deployment(number), r.replica) for r in site.replicas)
@@ -37,15 +33,10 @@ def test_a_promotion_reaches_every_replica_before_the_traffic_moves(site: Site) 
     state = site.follower.state()
     assert state.ready and not state.differs
     assert state.adapter == site.registry.version(number).adapter.files
-
-
-def test_a_second_look_changes_nothing_and_asks_nothing(site: Site) -> None:
-    site.promote("ant")
-    site.follow()
     asked = [replica.calls["answer"] for replica in site.replicas]
-    site.follow()
+    site.follow()  # a second look changes nothing and asks nothing
     assert [replica.calls["answer"] for replica in site.replicas] == asked
-    assert site.moves() == [1]
+    assert site.moves() == [number]
 
 
 def test_the_previous_version_stays_loaded_and_a_rollback_needs_no_load(site: Site) -> None:

@@ -57,7 +57,7 @@ def check(replica: FakeReplica, one: Subject, *rivals: Subject, loads: str | Non
         golden = await choose_prompts(asked, one.judged, rivals, 4)
         if loads:
             replica.loaded[one.deployment.name] = loads
-        return await check_answers(asked, one, rivals, golden, 0.5, fresh=loads is not None)
+        return await check_answers(asked, one, rivals, golden, fresh=loads is not None)
 
     return asyncio.run(whole())
 
@@ -84,12 +84,11 @@ def test_agreement_is_the_share_of_words_from_the_beginning(
 
 
 def test_a_replica_passes_that_answers_as_the_version_was_judged() -> None:
-    replica = FakeReplica(loaded={"test-v2-aaaaaaaaaaaa": "bee"})
+    replica = FakeReplica(loaded={"test-v1-aaaaaaaaaaaa": "bee", "test-v2-aaaaaaaaaaaa": "bee"})
     assert check(replica, subject(2, judged("bee"))) == Passed(4, 1.0)
-
-
-def test_some_words_may_differ_as_engines_round_differently() -> None:
-    replica = FakeReplica(loaded={"test-v2-aaaaaaaaaaaa": "bee"})
+    alike = subject(1, judged("bee"))
+    assert check(replica, subject(2, judged("bee")), alike).agreement == 1.0
+    # Some words may differ, as engines round differently.
     replica.spoils = lambda answer: answer.rsplit(" ", 2)[0] + " and so"
     assert check(replica, subject(2, judged("bee"))) == Passed(4, 0.8)
 
@@ -126,12 +125,6 @@ def test_without_kept_dev_items_answers_must_differ_from_the_base_and_the_others
     replica.loaded["test-v2-aaaaaaaaaaaa"] = weights
     with pytest.raises(GoldenError, match="word for word"):
         check(replica, subject(2, None), subject(1, None))
-
-
-def test_versions_that_were_judged_alike_are_not_held_against_each_other() -> None:
-    loaded = {"test-v1-aaaaaaaaaaaa": "ant", "test-v2-aaaaaaaaaaaa": "ant"}
-    replica = FakeReplica(loaded=loaded)
-    assert check(replica, subject(2, judged("ant")), subject(1, judged("ant"))).agreement == 1.0
 
 
 def test_the_items_are_those_that_tell_most() -> None:
@@ -307,9 +300,6 @@ def test_calls_agree_by_name_and_arguments_as_the_scorer_compares_them(
 ) -> None:
     assert agreement_of_answers(answer, PAID, TOOLS) == float(same)
     assert agreement_of_answers(PAID, answer, TOOLS) == float(same)
-
-
-def test_words_beside_tools_are_compared_as_words() -> None:
     assert agreement_of_answers("To whom is it?", "To whom do I pay?", TOOLS) == 0.4
 
 

@@ -17,13 +17,10 @@ def version_for(
     return found.deployment.version if found else None
 
 
-def test_chances_are_uniform_over_names() -> None:
+def test_chances_are_uniform_over_names_and_drawn_anew_by_another_experiment() -> None:
     found = sorted(chance("salt", user) for user in USERS)
     gaps = [abs(one - at / len(USERS)) for at, one in enumerate(found)]
     assert max(gaps) < 1.63 / len(USERS) ** 0.5  # Kolmogorov and Smirnov, at 1 %
-
-
-def test_another_experiment_draws_anew() -> None:
     both = [(chance("one", user) < 0.5) == (chance("two", user) < 0.5) for user in USERS]
     assert 0.45 < sum(both) / len(both) < 0.55
 
@@ -53,6 +50,8 @@ def test_who_has_no_name_is_assigned_by_the_request(table: RouteTable, open_one:
 def test_only_the_champion_and_who_is_tried_answer_by_name(
     table: RouteTable, open_one: Open
 ) -> None:
+    for name in ("champion", "v1"):
+        assert assign(RouteTable(), None, name, "ann", "r1") is None
     assert version_for(table, None, "v1") == 1
     assert version_for(table, None, "v2") is None
     assert version_for(table, None, "challenger") is None
@@ -68,6 +67,9 @@ def test_who_asks_by_name_is_no_part_of_the_experiment(table: RouteTable, open_o
     for asked in ("challenger", "v1", "v2"):
         found = assign(table, experiment, asked, "ann", "r1")
         assert found and found.experiment is None and found.arm is None
+    table.champion = table.deployed(2)
+    found = assign(table, experiment, "champion", "ann", "r1")
+    assert found and found.experiment is None, "another champion than the experiment's"
 
 
 def test_while_no_replica_holds_the_challenger_the_champion_answers_and_nobody_counts(
@@ -82,15 +84,6 @@ def test_while_no_replica_holds_the_challenger_the_champion_answers_and_nobody_c
         assert found and (found.deployment.version, found.experiment) == (1, None)
 
 
-def test_an_experiment_with_another_champion_than_answers_assigns_nobody(
-    table: RouteTable, open_one: Open
-) -> None:
-    experiment = open_one()
-    table.champion = table.deployed(2)
-    found = assign(table, experiment, "champion", "ann", "r1")
-    assert found and found.experiment is None
-
-
 def test_a_shadow_answers_beside_the_champion_for_a_share_of_the_requests(
     table: RouteTable, open_one: Open
 ) -> None:
@@ -100,16 +93,6 @@ def test_a_shadow_answers_beside_the_champion_for_a_share_of_the_requests(
     beside = [shadow for one in found if one and (shadow := shadow_assignment(one))]
     assert abs(len(beside) / len(found) - 0.3) < 0.05
     assert {(one.arm, one.deployment.version) for one in beside} == {("shadow", 2)}
-
-
-def test_nobody_sees_what_a_shadow_answers_by_asking_for_it(
-    table: RouteTable, open_one: Open
-) -> None:
-    experiment = open_one(mode="shadow", share=0.3)
+    # Nobody sees what it answers by asking for it.
     assert version_for(table, experiment, "challenger") is None
     assert version_for(table, experiment, "v2") is None
-
-
-def test_without_a_champion_nobody_answers() -> None:
-    assert assign(RouteTable(), None, "champion", "ann", "r1") is None
-    assert assign(RouteTable(), None, "v1", "ann", "r1") is None

@@ -123,16 +123,10 @@ def test_of_each_user_only_what_came_first_counts(gateway: FakeGateway) -> None:
         gateway.rate(gateway.ask("ann"), -1, resolved=True)
         gateway.step()
     assert len(gateway.observations()) == 5  # one a metric
-
-
-def test_a_user_who_comes_again_costs_the_registry_nothing(gateway: FakeGateway) -> None:
-    gateway.open()
-    gateway.rate(gateway.ask("ann"), -1)
-    gateway.step()
     gateway.rate(gateway.ask("ann"), 1)
     with patch.object(module, "put_observations") as put:
         gateway.step()
-    assert put.call_args.args[1] == []
+    assert put.call_args.args[1] == [], "who comes again costs the registry nothing"
 
 
 def test_an_earlier_experiments_many_rows_delay_no_verdict(gateway: FakeGateway) -> None:
@@ -147,14 +141,8 @@ def test_who_has_no_name_or_asks_by_name_counts_for_nothing(gateway: FakeGateway
     gateway.open()
     for user, asked in ((None, "champion"), ("ann", "v2"), ("ann", "challenger")):
         gateway.rate(gateway.ask(user, asked), -1)
-    gateway.step()
-    assert gateway.observations() == []
-
-
-def test_a_callers_mistake_is_no_error_of_the_version(gateway: FakeGateway) -> None:
     gateway.status = lambda version, user: 400
-    gateway.open()
-    gateway.ask("ann")
+    gateway.ask("ben")  # whose mistake is no error of the version
     gateway.step()
     assert gateway.observations() == []
 
@@ -226,26 +214,19 @@ def test_a_gateway_that_starts_anew_goes_on_from_what_was_written(
     assert result.counted == gateway.observations()[-1].id
 
 
-def test_what_waits_is_kept_while_the_registry_cannot_be_reached(
-    gateway: FakeGateway, caplog: pytest.LogCaptureFixture
+def test_what_waits_is_kept_while_the_registry_cannot_be_reached_as_far_as_there_is_room(
+    gateway: FakeGateway, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gateway.open()
     gateway.ask("ann")
     with patch.object(module, "put_observations", side_effect=IncumbentError("no disk")):
         gateway.step()
     assert "experiments wait for the registry: no disk" in caplog.text
-    gateway.step()
-    assert len(gateway.observations()) == 4
-
-
-def test_what_finds_no_room_is_dropped_and_counted(
-    gateway: FakeGateway, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    gateway.open()
     monkeypatch.setattr(module, "WAITING", 6)
-    gateway.ask("ann")
     gateway.ask("ben")
-    assert gateway.experiments.dropped == 2
+    assert gateway.experiments.dropped == 2, "there is no room for all of these"
+    gateway.step()
+    assert len(gateway.observations()) == 6
 
 
 def test_a_gateway_that_ends_writes_what_waits(gateway: FakeGateway) -> None:

@@ -88,19 +88,14 @@ def test_a_version_is_one_commit_that_names_it_with_its_card_and_its_decision(
     pins = Decision.read(Path("decision.json")).pins
     assert pins and pins.challenger == digest
     assert f"is in {hub.url}/{NAME}" in capsys.readouterr().out
-
-
-def test_the_card_says_what_the_hub_reads_and_how_to_load_it_from_there(hub: UploadHub) -> None:
     upload()
-    card = files_at(hub)["README.md"].decode()
-    assert f'PeftModel.from_pretrained(model, "{NAME}")' in card
-    assert "path/to/this/folder" not in card
-    front = yaml.safe_load(card.split("---")[1])
-    assert (front["library_name"], front["pipeline_tag"]) == ("peft", "text-generation")
-    assert "lora" in front["tags"]
+    assert len(repository.branches["main"]) == 2
+    printed = capsys.readouterr()
+    assert "was there already, and nothing changed" in printed.out
+    assert "empty commit" not in printed.err  # the library's own words for it
 
 
-def test_what_comes_back_from_the_hub_is_the_adapter_byte_for_byte(
+def test_adapter_and_card_come_back_from_the_hub_as_people_load_them(
     hub: UploadHub, version: AdapterVersion
 ) -> None:
     from huggingface_hub import snapshot_download
@@ -109,17 +104,12 @@ def test_what_comes_back_from_the_hub_is_the_adapter_byte_for_byte(
     fetched = Path(snapshot_download(NAME, allow_patterns=["adapter_*"], endpoint=hub.url))
     shutil.copytree(fetched, "back")  # for the cache's are links
     assert digest_folder(Path("back")) == version.adapter.files
-
-
-def test_the_same_version_again_is_no_new_commit(
-    hub: UploadHub, capsys: pytest.CaptureFixture[str]
-) -> None:
-    upload()
-    upload()
-    assert len(hub.repositories[NAME].branches["main"]) == 2
-    printed = capsys.readouterr()
-    assert "was there already, and nothing changed" in printed.out
-    assert "empty commit" not in printed.err  # the library's own words for it
+    card = files_at(hub)["README.md"].decode()
+    assert f'PeftModel.from_pretrained(model, "{NAME}")' in card
+    assert "path/to/this/folder" not in card
+    front = yaml.safe_load(card.split("---")[1])
+    assert (front["library_name"], front["pipeline_tag"]) == ("peft", "text-generation")
+    assert "lora" in front["tags"]
 
 
 def test_the_next_version_takes_away_what_it_does_not_have_and_nothing_else(
@@ -164,20 +154,15 @@ def test_another_familys_repository_is_not_written_over_unasked(hub: UploadHub) 
 
 
 def test_somebodys_model_is_not_written_over_but_a_repository_just_made_is(hub: UploadHub) -> None:
-    hub.lay(NAME, **{"README.md": b"# mine", "model.safetensors": b"mine"})
-    with pytest.raises(InputError, match="holds files that Incumbent did not put there"):
-        upload()
+    for mine in ({"README.md": b"# mine", "model.safetensors": b"mine"}, {"incumbent.json": b"[]"}):
+        hub.lay(NAME, **mine)
+        with pytest.raises(InputError, match="holds files that Incumbent did not put there"):
+            upload()
+    upload(force=True)
+    assert json.loads(files_at(hub)["incumbent.json"])["family"] == "test"
     hub.lay(NAME, **{"README.md": b"# empty", "LICENSE": b"mine"})
     upload()
     assert files_at(hub)["LICENSE"] == b"mine"
-
-
-def test_somebodys_own_incumbent_json_stops_nobody_who_means_it(hub: UploadHub) -> None:
-    hub.lay(NAME, **{"incumbent.json": b"[]"})
-    with pytest.raises(InputError, match="holds files that Incumbent did not put there"):
-        upload()
-    upload(force=True)
-    assert json.loads(files_at(hub)["incumbent.json"])["family"] == "test"
 
 
 def test_nothing_is_asked_of_the_hub_for_a_version_whose_bytes_are_damaged(hub: UploadHub) -> None:

@@ -43,6 +43,9 @@ def test_the_adapter_is_loaded_for_the_answers_and_taken_away_again(
     assert [answer.text for answer in found.answers] == ["one?!", "two?!"]
     assert (found.engine.name, found.engine.version) == ("vllm", "0.32.0")
     assert replica.told == [f"load {name}", f"unload {name}"]
+    body = replica.asked[0]  # with all that it was judged with
+    assert body["messages"][0] == {"role": "system", "content": "Be brief."}
+    assert (body["temperature"], body["max_tokens"]) == (0, 7)
 
 
 def test_an_adapter_that_a_gateway_loaded_stays(
@@ -62,16 +65,6 @@ def test_the_first_replica_that_can_be_reached_is_asked(
     assert len(replica.asked) == 2
     with pytest.raises(BackendError, match="gone cannot be reached"):
         asked(version, registry, FakeBackend("gone", away=True))
-
-
-def test_a_question_says_all_that_it_was_judged_with(
-    version: AdapterVersion, registry: Registry
-) -> None:
-    replica = FakeBackend()
-    asked(version, registry, replica)
-    body = replica.asked[0]
-    assert body["messages"][0] == {"role": "system", "content": "Be brief."}
-    assert (body["temperature"], body["max_tokens"]) == (0, 7)
 
 
 def test_an_answer_that_is_none_is_refused() -> None:

@@ -55,14 +55,6 @@ def in_spool() -> list[Path]:
     return sorted(path for path in spool_folder().rglob("*.jsonl") if path.stat().st_size)
 
 
-def test_an_answer_is_read_back_as_traffic() -> None:
-    with traffic_log() as log:
-        log.answered(exchange("a1"))
-    (row,) = rows_in(FOLDER)
-    assert (row.id, row.user, row.caller, row.response) == ("a1", "u1", "app", "That.")
-    assert (row.adapter, row.latency_ms, row.prompt_text) == (ADAPTER, 12.5, "What?")
-
-
 def test_calls_results_and_tools_are_logged_beside_the_prompt_in_words() -> None:
     call = {"id": "c1", "function": {"name": "get_balance", "arguments": '{"account": "A1"}'}}
     turns = (
@@ -92,23 +84,21 @@ def test_a_chunk_is_named_by_gateway_and_sequence_on_the_utc_day_of_the_request(
     assert ids_in(FOLDER, date(2026, 11, 23)) == ["a", "b"]
 
 
-def test_beside_the_row_it_says_who_answered_and_why() -> None:
+def test_an_answer_is_read_back_as_traffic_and_beside_it_who_answered_and_why() -> None:
     assigned = Assignment(deployment=V12, experiment=7, arm="challenger")
+    contestant = V12.contestant.model_copy(update={"adapter": None})
+    bare = V12.model_copy(update={"version": None, "contestant": contestant})
     with traffic_log() as log:
-        log.answered(exchange(assignment=assigned))
-    (line,) = lines_of(FOLDER / chunks()[0])
+        log.answered(exchange("a1", assignment=assigned))
+        log.answered(exchange("a2", assignment=Assignment(deployment=bare)))
+    row, of_base = rows_in(FOLDER)
+    assert (row.id, row.user, row.caller, row.response) == ("a1", "u1", "app", "That.")
+    assert (row.adapter, row.latency_ms, row.prompt_text) == (ADAPTER, 12.5, "What?")
+    assert of_base.adapter == "base"
+    line = lines_of(FOLDER / chunks()[0])[0]
     assert (line["version"], line["experiment"], line["arm"]) == (12, 7, "challenger")
     assert (line["prompt_tokens"], line["answer_tokens"], line["finish"]) == (3, 2, "stop")
     assert "asked" not in line and "first_token_ms" not in line
-
-
-def test_the_bare_base_is_not_taken_for_the_champion() -> None:
-    bare = V12.model_copy(
-        update={"version": None, "contestant": V12.contestant.model_copy(update={"adapter": None})}
-    )
-    with traffic_log() as log:
-        log.answered(exchange(assignment=Assignment(deployment=bare)))
-    assert rows_in(FOLDER)[0].adapter == "base"
 
 
 def test_errors_are_no_traffic_and_shadow_answers_lie_apart() -> None:
@@ -227,7 +217,9 @@ def test_a_full_traffic_folder_keeps_the_rows_in_the_spool_until_it_is_free_agai
     assert log.dropped == 0
 
 
-def test_more_than_the_spool_may_hold_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_than_the_spool_may_hold_is_dropped_and_the_rest_is_stored_by_the_next_start(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr("serving.traffic_log.traffic_log.MOST_WAITING", 100)
     with traffic_log() as log:
         log.sender.folder = Refusing(FOLDER)
@@ -235,15 +227,9 @@ def test_more_than_the_spool_may_hold_is_dropped(monkeypatch: pytest.MonkeyPatch
             log.answered(exchange(name))
             log.flush()
         assert log.drops == {"too much waits for the traffic folder": 1}
-
-
-def test_what_was_left_in_the_spool_is_stored_by_the_next_start() -> None:
-    with traffic_log() as log:
-        log.sender.folder = Refusing(FOLDER)
-        log.answered(exchange("left"))
     with traffic_log():
         pass
-    assert ids_in(FOLDER) == ["left"]
+    assert ids_in(FOLDER) == ["kept"]
     assert list(spool_folder().iterdir()) == []
 
 

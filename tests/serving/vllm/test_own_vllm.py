@@ -39,7 +39,6 @@ GRPO = GrpoParams(
     gradient_accumulation=2,
     group=4,
     learning_rate=0.003,
-    temperature=0.5,
     max_new_tokens=6,
     rewards={"digits": 1.0},
 )
