@@ -23,9 +23,9 @@ from project.records.drift import Action, DriftState, DriftVerdict, Night, Retra
 from project.records.events import DecisionMade, Event
 from project.records.evidence import Decision
 from project.records.record import Record
-from registry.reader import RegistryReader, parsed
+from registry.reader import RegistryReader
 from registry.storage.database import reading
-from registry.storage.tables import aliases, event_of, events, versions
+from registry.storage.tables import aliases, event_of, events, parsed, versions
 from registry.tenure import CHAMPION
 from registry.version_search import newest_seq, verdict_is
 

@@ -9,10 +9,9 @@ from sqlalchemy import Connection, select
 from project.records.adapters import AdapterVersion
 from project.records.events import DecisionMade, Event
 from project.records.record import Digest
-from registry.reader import parsed
 from registry.storage.artifact_store import Artifacts
 from registry.storage.database import writing
-from registry.storage.tables import events, look_bytes, runs, versions
+from registry.storage.tables import events, look_bytes, parsed, runs, versions
 from registry.store import Registry
 
 DRAFTS_LIVE = timedelta(days=1)  # no file takes longer to store

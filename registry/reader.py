@@ -8,10 +8,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
-from pydantic import ValidationError
 from sqlalchemy import Connection, Select, select, union
 
-from project.errors import IncumbentError, InputError
+from project.errors import InputError
 from project.files import home
 from project.near_duplicates import WordPrints
 from project.records.adapters import Adapter, AdapterVersion, Opponent, Provenance
@@ -21,7 +20,6 @@ from project.records.events import (
     EventKind,
     LookAdopted,
     LookTaken,
-    LookTakenUp,
     Promotion,
     Submission,
 )
@@ -37,7 +35,14 @@ from registry.registry_settings import RegistryParams, SigningKeys, current_acto
 from registry.roles import NO_LIMITS, Roles
 from registry.storage.artifact_store import Artifacts, Blobs
 from registry.storage.database import connect
-from registry.storage.tables import aliases, digest_at, event_of, events, events_of, versions
+from registry.storage.tables import (
+    aliases,
+    digest_at,
+    event_of,
+    events,
+    parsed,
+    versions,
+)
 from registry.tenure import CHAMPION, State, fold
 
 R = TypeVar("R", bound=Record)
@@ -185,11 +190,6 @@ class RegistryReader:
         with self.engine.connect() as connection:
             return self.newest_on(connection, kind, number)
 
-    def event(self, seq: int) -> Event:
-        """One event by its number. Raises IncumbentError if it was changed."""
-        with self.engine.connect() as connection:
-            return self.event_on(connection, seq)
-
     def state(self, at: str | None = None) -> State:
         """What the events up to a moment make of the family, whatever the other tables say."""
         return fold(self.history(), until=at)
@@ -241,12 +241,6 @@ class RegistryReader:
         """
         lines = self.look_lines(all_families=True)
         return unknown_looks(self.history(kind=LookAdopted.kind), lines)
-
-    def attempts_on(self, connection: Connection, number: int, look: int) -> int:
-        """How often a look was begun."""
-        history = events_of(connection, self.family, number)
-        again = [event.detail for event in history if isinstance(event.detail, LookTakenUp)]
-        return 1 + sum(detail.look == look for detail in again)
 
     def families_before(self, look: CountedLook) -> list[str]:
         """The other families whose looks a look was counted after."""
@@ -360,6 +354,7 @@ class RegistryReader:
         return tenure.first(connection, self.family, kind, of_version, newest=True)
 
     def event_on(self, connection: Connection, seq: int) -> Event:
+        """Raises IncumbentError if it was changed."""
         return event_of(connection.execute(select(events).where(events.c.seq == seq)).one())
 
     # --- the queries ----------------------------------------------------------------------------
@@ -397,14 +392,3 @@ class RegistryReader:
         with self.engine.connect() as connection:
             rows: Sequence[str] = connection.execute(query).scalars().all()
         return [parsed(model, row) for row in rows]
-
-
-def parsed(model: type[R], row: str) -> R:
-    """A row's record. Raises IncumbentError when it is none."""
-    try:
-        return model.model_validate_json(row)
-    except ValidationError:
-        raise IncumbentError(
-            f"a record in the registry's database is none: {model.__name__}; "
-            "`incumbent registry verify` tells which"
-        ) from None

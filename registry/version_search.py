@@ -23,9 +23,9 @@ from project.records.adapters import AdapterVersion
 from project.records.events import DecisionMade, Event, EventKind, Promotion, Rollback, Withdrawal
 from project.records.evidence import Verdict
 from project.records.record import Digest, Record
-from registry.reader import RegistryReader, parsed
+from registry.reader import RegistryReader
 from registry.storage.database import reading
-from registry.storage.tables import aliases, event_of, events, versions
+from registry.storage.tables import aliases, event_of, events, parsed, versions
 from registry.tenure import CHAMPION, MOVES
 
 # --- version search -------------------------------------------------------------------------------

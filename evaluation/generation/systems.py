@@ -22,7 +22,7 @@ from registry.reader import RegistryReader
 HERE = Path(__file__).parent
 CODE = ["answering_model.py", "batch_reader.py"]  # that makes answers in this process
 # What makes the files of an engine, and asks it, where the engine's version does not say it.
-LLAMA = ("backends/gguf_file.py", "backends/lora_gguf.py", "backends/own_llama.py")
+LLAMA = ("backends/gguf_file.py", "backends/own_llama.py")
 OWN_CODE = {"llama.cpp": LLAMA}
 
 

@@ -30,14 +30,14 @@ from registry.backups.tar_members import (
     write_member,
 )
 from registry.garbage import needed_artifacts
-from registry.reader import RegistryReader, parsed
+from registry.reader import RegistryReader
 from registry.storage.artifact_store import (
     Artifacts,
     DamagedArtifactError,
     MissingArtifactError,
 )
 from registry.storage.database import reading, revision, snapshot
-from registry.storage.tables import events, metadata, tip
+from registry.storage.tables import events, metadata, parsed, tip
 
 # --- table lines ----------------------------------------------------------------------------------
 

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
+from pydantic import ValidationError
 from sqlalchemy import (
     Boolean,
     Column,
@@ -25,7 +26,9 @@ from sqlalchemy import (
 from project.canonical import digest_bytes
 from project.errors import IncumbentError
 from project.records.events import Event
-from project.records.record import Digest
+from project.records.record import Digest, Record
+
+R = TypeVar("R", bound=Record)
 
 # --- tables ---------------------------------------------------------------------------------------
 
@@ -190,6 +193,17 @@ places = Table(
     Column("by", Text, nullable=False),
     Index("ix_places_family", "family", "kind", "id"),
 )
+
+
+def parsed(model: type[R], row: str) -> R:
+    """A row's record. Raises IncumbentError when it is none."""
+    try:
+        return model.model_validate_json(row)
+    except ValidationError:
+        raise IncumbentError(
+            f"a record in the registry's database is none: {model.__name__}; "
+            "`incumbent registry verify` tells which"
+        ) from None
 
 
 # --- event chain ----------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from tests.project.test_import_graph import modules
 
 MOST_FILES, MOST_FOLDERS = 589, 70
 LONGEST = 400  # lines
-STILL_LONGER = {"project/records/events.py", "registry/reader.py", "registry/store.py"}
+STILL_LONGER = {"project/records/events.py"}  # declarations
 
 
 def lines_of(file: Path) -> int:

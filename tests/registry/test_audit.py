@@ -81,7 +81,7 @@ def test_a_decision_at_another_look_than_was_counted_is_found(
     forged = decision.model_copy(update=changes)
     with writing(looked.engine) as connection:
         made = honest.model_copy(update={"decision": looked.artifacts.put_record(forged)})
-        looked._append(connection, 3, made, "look 2 is as good as any")
+        looked.append_event(connection, 3, made, "look 2 is as good as any")
     (problem,) = problems(looked)
     assert told in problem
 
@@ -101,11 +101,11 @@ def test_a_promotion_on_a_decision_that_does_not_promote_is_found(
     )
     with writing(registry.engine) as connection:
         registry._move(connection, "champion", held.number)
-        registry._append(connection, held.number, forged, "it won")
+        registry.append_event(connection, held.number, forged, "it won")
     (problem,) = problems(registry)
     assert "it promotes, not by force, on a decision that says HOLD" in problem
     with writing(registry.engine) as connection:
-        registry._append(connection, first.number, forged, "it won again")
+        registry.append_event(connection, first.number, forged, "it won again")
     assert any("names no decision on this version" in problem for problem in problems(registry))
 
 
@@ -116,7 +116,7 @@ def test_a_second_measurement_at_a_look_is_found(looked: Registry) -> None:
     other = evidence.model_copy(update={"usage": {"champion": Usage(prompt=1, answer=1)}})
     with writing(looked.engine) as connection:
         changes = {"evidence": looked.artifacts.put_record(other)}
-        looked._append(connection, 3, honest.model_copy(update=changes), "measured again")
+        looked.append_event(connection, 3, honest.model_copy(update=changes), "measured again")
     (problem,) = problems(looked)
     assert "it rests on a second measurement at its look" in problem
 

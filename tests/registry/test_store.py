@@ -396,8 +396,8 @@ def test_reworded_items_are_no_fresh_eval_set(
 def test_sets_that_were_counted_together_stay_so(lookers: Lookers, registry: Registry) -> None:
     """Whatever a later version finds alike: what a look continued is kept with it."""
     lookers.look("1", items(0, 10))
-    look = lookers.look("2", items(4, 10))
-    told = registry.event(look.event).told(LookTaken)
+    lookers.look("2", items(4, 10))
+    told = registry.history(kind="open")[-1].told(LookTaken)
     assert told.continues == (items(0, 10).items.digest,)
     assert told.near_duplicates == VERSION
 

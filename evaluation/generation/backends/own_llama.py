@@ -200,7 +200,7 @@ class LlamaReplica:
 
     def options(self, name: str, adapter: Path | None, lora: Path | None) -> list[str]:
         # Imported here because it brings gguf and transformers.
-        from evaluation.generation.backends.lora_gguf import write_lora
+        from evaluation.generation.backends.gguf_file import write_lora
 
         folder = pinned_folder(self.base, "base")
         if adapter and lora:
