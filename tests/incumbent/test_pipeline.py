@@ -442,6 +442,7 @@ def on_another_machine(project: Project) -> Iterator[None]:
     """The project's programs find a processor with other instructions."""
     capped = os.environ.get("ATEN_CPU_CAPABILITY") == "avx2"
     there = {"ATEN_CPU_CAPABILITY": "default" if capped else "avx2"}
+    there["ONEDNN_MAX_CPU_ISA"] = "AVX2"  # torch packs attention for AMX where oneDNN finds it
     with all_warm(**there) as programs, project.started_by(programs, **there):
         yield
 
