@@ -320,15 +320,23 @@ def pinned_base(word_base: Path) -> None:
 
 @pytest.fixture(scope="session")
 def tiny_base(base_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three narrow layers with random weights, and the tokenizer of the embedded base."""
+    return make_tiny_base(base_model, tmp_path_factory.mktemp("models") / "tiny")
+
+
+def make_tiny_base(base: Path, folder: Path, tokens: int = 4096) -> Path:
+    """Three narrow layers with random weights, and the first tokens of the embedded base: with all
+    of them most of a step's time would be those that no text here has.
+    """
     # Imported here so that the fast tests do not wait for torch.
     import torch
     from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
-    tokenizer = AutoTokenizer.from_pretrained(base_model)
+    tokenizer = AutoTokenizer.from_pretrained(base)
+    tokenizer.save_pretrained(folder)
+    keep_first_tokens(folder / "tokenizer.json", tokens)
     torch.manual_seed(0)
     config = LlamaConfig(
-        vocab_size=len(tokenizer),
+        vocab_size=tokens,
         hidden_size=64,
         intermediate_size=128,
         num_hidden_layers=3,  # of fewer, PEFT lists the layers one by one
@@ -338,10 +346,17 @@ def tiny_base(base_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
     )
-    folder = tmp_path_factory.mktemp("models") / "tiny"
     LlamaForCausalLM(config).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
     return folder
+
+
+def keep_first_tokens(file: Path, count: int) -> None:
+    """Take the later tokens of a byte-level BPE away, and the merges that make them."""
+    tokenizer = json.loads(file.read_bytes())
+    model = tokenizer["model"]
+    model["vocab"] = {token: i for token, i in model["vocab"].items() if i < count}
+    model["merges"] = [pair for pair in model["merges"] if "".join(pair) in model["vocab"]]
+    file.write_text(json.dumps(tokenizer))
 
 
 @pytest.fixture(scope="session")

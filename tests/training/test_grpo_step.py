@@ -13,7 +13,7 @@ from incumbent.drawn_answers import AnswerDraws
 from project.errors import IncumbentError, InputError
 from project.records.adapters import Contestant
 from project.records.data import Row
-from tests.conftest import NUMERICS
+from tests.conftest import NUMERICS, make_tiny_base
 from tests.training.kept_steps import ADAPTER, pinned, trained
 from tests.training.test_checkpoints import broken_off, kept_run
 from training.training_settings import GrpoParams, LimitsParams
@@ -21,16 +21,22 @@ from training.training_settings import GrpoParams, LimitsParams
 pytestmark = pytest.mark.slow
 
 ROWS = [Row.of(f"What is {i} plus {i}?", "-", group=str(i), source="s") for i in range(8)]
-# Two passes of four answers a step, which are two groups: four steps an epoch.
+# Two passes of sixteen answers a step, which are two groups: four steps an epoch.
 GRPO = GrpoParams(
     epochs=2,
-    batch_size=4,
+    batch_size=16,
     gradient_accumulation=2,
-    group=4,
-    learning_rate=0.01,
+    group=16,
+    learning_rate=0.005,
     max_new_tokens=6,
     rewards={"letters": 2.0},
 )
+
+
+@pytest.fixture(scope="module")
+def tiny_base(base_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of few tokens, so that what is drawn in a few steps tells which of them are rewarded."""
+    return make_tiny_base(base_model, tmp_path_factory.mktemp("models") / "letters", tokens=320)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -146,12 +152,12 @@ def test_an_answer_is_rewarded_with_its_own_row(tiny_base: Path) -> None:
 
     prepared(tiny_base, GRPO.model_copy(update={"epochs": 1}), looks).trainer.train()
     assert {item for item, _ in seen} == {row.id for row in ROWS}
-    assert len(seen) == 32
-    assert all(len({item for item, _ in seen[at : at + 4]}) == 1 for at in range(0, 32, 4))
+    assert len(seen) == 128
+    assert all(len({item for item, _ in seen[at : at + 16]}) == 1 for at in range(0, 128, 16))
 
 
 def test_fewer_prompts_than_a_step_takes_are_refused(tiny_base: Path) -> None:
-    large = GRPO.model_copy(update={"batch_size": 64})
+    large = GRPO.model_copy(update={"batch_size": 256})
     with pytest.raises(InputError, match="a step takes 32 prompts, and there are 8"):
         prepared(tiny_base, large)
 

@@ -24,7 +24,7 @@ PROMPT = "You answer for a bank.\nNever say {{ anything }} in '{%' quotes."
 
 @pytest.fixture(scope="module")
 def adapter(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = save_adapter(tiny_base, tmp_path_factory.mktemp("export") / "adapter", seed=1)
+    folder = save_adapter(tiny_base, tmp_path_factory.mktemp("export") / "adapter", seed=2)
     (folder / "README.md").unlink()
     return folder
 
