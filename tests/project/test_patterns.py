@@ -51,10 +51,15 @@ def held(value: object) -> Iterator[re.Pattern[str]]:
             yield from held(inner)
 
 
+@cache
+def asked_for_whole_texts() -> set[str]:
+    """The names of patterns that have to match a whole text."""
+    used = re.compile(r"\b(\w+)\.fullmatch\b")
+    return {name for text in sources().values() for name in used.findall(text)}
+
+
 def is_asked_for_whole_texts(name: str) -> bool:
-    bare = name.rpartition(".")[2]
-    used = re.compile(rf"\b{re.escape(bare)}\.fullmatch\b")
-    return name.endswith(" fullmatch") or any(used.search(text) for text in sources().values())
+    return name.endswith(" fullmatch") or name.rpartition(".")[2] in asked_for_whole_texts()
 
 
 @pytest.mark.attack
