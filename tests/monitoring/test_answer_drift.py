@@ -7,6 +7,7 @@ from random import Random
 
 import numpy as np
 import pytest
+from scipy.stats import ttest_ind
 
 from examples.bank.recorded_nights import situations
 from monitoring.drift.answer_attribution import compare_ratings
@@ -176,6 +177,14 @@ def test_ratings_that_fell_by_much_are_called_harm() -> None:
     shift = compare_ratings(now, usual)
     assert is_worse(shift)
     assert shift.low < shift.now - shift.before < shift.high < 0
+
+
+def test_the_interval_of_ratings_is_welchs_with_a_user_more_at_either_end() -> None:
+    now, usual = np.repeat([-1.0, 0.0, 1.0], 20), np.repeat([-1.0, 0.0, 1.0], 300)
+    shift = compare_ratings(now, usual)
+    sides = (np.append(side, (-1.0, 1.0)) for side in (now, usual))
+    welch = ttest_ind(*sides, equal_var=False).confidence_interval(shift.level)
+    assert (shift.low, shift.high) == pytest.approx((welch.low, welch.high), abs=1e-3)
 
 
 # --- first line -----------------------------------------------------------------------------------
