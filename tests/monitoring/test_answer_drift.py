@@ -183,6 +183,7 @@ def test_the_interval_of_ratings_is_welchs_with_a_user_more_at_either_end() -> N
     now, usual = np.repeat([-1.0, 0.0, 1.0], 20), np.repeat([-1.0, 0.0, 1.0], 300)
     shift = compare_ratings(now, usual)
     sides = (np.append(side, (-1.0, 1.0)) for side in (now, usual))
+    # The usual side's variance is raised by a thousandth, to that of all users.
     welch = ttest_ind(*sides, equal_var=False).confidence_interval(shift.level)
     assert (shift.low, shift.high) == pytest.approx((welch.low, welch.high), abs=1e-3)
 

@@ -97,11 +97,8 @@ def test_the_words_of_the_reference_are_those_that_its_signal_learnt() -> None:
     assert before.counts[number_of("please")] == 60  # of the half that fitted the signals
     assert before.counts[number_of("card")] + before.counts[number_of("loan")] == 60
     words = before.counts.total()
-    assert [WordsBefore.of(reference, Batch(), n).average for n in (0, 1, 2)] == [
-        words,
-        words,
-        words / 2,
-    ]
+    averages = {n: WordsBefore.of(reference, Batch(), topics=n).average for n in range(3)}
+    assert averages == {0: words, 1: words, 2: words / 2}
     now = ["buy a coin today"] * 40
     batch = Batch(prompts=now, vectors=WordEmbeddings().encode(now))
     found = attribute(reference, batch, np.zeros(40, np.float64)).topics
