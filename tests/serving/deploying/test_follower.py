@@ -76,6 +76,20 @@ def test_a_replica_that_is_away_does_not_hinder_the_others(site: Site) -> None:
     assert event.told(Deployed).replicas == ("http://one",)
 
 
+def test_people_are_told_once_that_a_replica_is_away_and_once_that_it_answers(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "serving.deploying.pools")
+    site.promote("ant")
+    for down in (False, True, True, True, False, False):
+        site.replicas[1].down = down
+        site.follow()
+    told = [r.getMessage() for r in caplog.records if r.name == "serving.deploying.pools"]
+    away, back = told
+    assert away.startswith("http://two does not answer: ")
+    assert back == "http://two answers again"
+
+
 def test_one_that_comes_back_is_loaded_and_checked_before_it_gets_requests(site: Site) -> None:
     site.replicas[1].down = True
     number = site.promote("ant")
