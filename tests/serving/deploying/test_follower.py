@@ -84,8 +84,7 @@ def test_people_are_told_once_that_a_replica_is_away_and_once_that_it_answers(
     for down in (False, True, True, True, False, False):
         site.replicas[1].down = down
         site.follow()
-    told = [r.getMessage() for r in caplog.records if r.name == "serving.deploying.pools"]
-    away, back = told
+    away, back = (r.getMessage() for r in caplog.records if r.name == "serving.deploying.pools")
     assert away.startswith("http://two does not answer: ")
     assert back == "http://two answers again"
 
