@@ -27,6 +27,7 @@ def test_the_sample_is_written_byte_for_byte_and_no_file_is_forgotten() -> None:
     """A new file of the sample project wants a link in incumbent/sample-project/, if only there."""
     copy_project(Path("new"), sample=True)
     names = git_files("dvc.yaml", "params.yaml", ".gitignore", ".dvcignore", "datasets")
+    names.discard("datasets/.gitignore")  # the sample's looks are no project's
     assert files_in(Path("new")) == {
         name: b"" if name in EMPTY else (ROOT / name).read_bytes() for name in names
     }
@@ -36,6 +37,15 @@ def test_a_project_of_ones_own_lacks_the_settings_alone() -> None:
     copy_project(Path("sample"), sample=True)
     copy_project(Path("own"), sample=False)
     assert files_in(Path("sample")).keys() - files_in(Path("own")).keys() == {"params.yaml"}
+
+
+def test_git_takes_the_looks_of_a_project_of_ones_own() -> None:
+    """They count in every clone; if git ignored them, a clone would begin at look 1 again."""
+    copy_project(Path("own"), sample=False)
+    subprocess.run(["git", "init", "-q", "own"], check=True)
+    ignored = ["git", "-C", "own", "check-ignore", "-q"]
+    assert subprocess.run([*ignored, "datasets/looks.jsonl"], check=False).returncode == 1
+    assert subprocess.run([*ignored, "datasets/raw/a.csv"], check=False).returncode == 0
 
 
 def test_what_is_there_already_stays_and_nothing_is_written() -> None:
