@@ -73,10 +73,10 @@ class FileStore:
         self.failures: type[Exception] = OSError if self.folder else Exception
         try:
             self.files, self.root = self.opened(str(place))
-        except (ImportError, ValueError) as error:
+        except (ImportError, ValueError, OSError) as error:  # some connect at once
             lacks_s3 = isinstance(error, ImportError) and str(place).startswith("s3:")
             more = f": {pip_install('s3')}" if lacks_s3 else ""
-            problem = f"cannot open {self.location}: {error}{more}"
+            problem = f"cannot open {self.location}: {cause_of(error)}{more}"
             raise InputError(problem, field=field) from None
 
     def opened(self, url: str) -> tuple[Any, str]:
@@ -196,5 +196,9 @@ class FileStore:
         except NotImplementedError:  # fsspec's word for it, such as of the web
             raise InputError(f"{problem}: it is of a kind that cannot do so") from None
         except self.failures as error:
-            cause = error.strerror if isinstance(error, OSError) and error.strerror else error
-            raise IncumbentError(f"{problem}: {cause}") from error
+            raise IncumbentError(f"{problem}: {cause_of(error)}") from error
+
+
+def cause_of(error: Exception) -> str:
+    """What an exception says, without the number of an operating system's error."""
+    return str((isinstance(error, OSError) and error.strerror) or error)

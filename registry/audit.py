@@ -4,11 +4,22 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
-from sqlalchemy import Connection, Row, create_engine, delete, func, insert, select, text
+from sqlalchemy import (
+    Connection,
+    Row,
+    create_engine,
+    delete,
+    func,
+    insert,
+    inspect,
+    select,
+    text,
+)
 
 from project.canonical import digest_bytes
 from project.errors import IncumbentError
 from project.records.adapters import AdapterVersion
+from project.records.data import counted
 from project.records.events import (
     DecisionMade,
     Event,
@@ -31,24 +42,33 @@ from registry.alpha_ledger.looks import (
     sets_since_rotation,
 )
 from registry.alpha_ledger.spending import next_look
-from registry.storage.artifact_store import Artifacts
+from registry.storage.artifact_store import Artifacts, MissingArtifactError
 from registry.storage.tables import (
     aliases,
     broken_links,
     event_of,
     events,
+    look_bytes,
     looks,
     metadata,
+    runs,
     stored,
     versions,
 )
 from registry.store import Registry
 from registry.tenure import CHAMPION, MOVES, State, fold
 
+RESTORE = "`incumbent registry restore` fills an empty database from a backup"
+
 
 def problems(registry: Registry) -> Iterator[str]:
     """All that does not hold in the whole database: chain, tables, and the artifacts' bytes."""
     with registry.engine.connect() as connection:
+        if lost(connection) and (artifacts := sum(1 for _ in registry.artifacts.digests())):
+            yield (
+                f"the database is empty, though {counted(artifacts, 'artifact')} lie beside it: "
+                f"it was lost; {RESTORE}"
+            )
         broken = list(broken_links(stored(connection)))
         history = list(unchanged(stored(connection)))
     gone = erased(history)
@@ -63,8 +83,23 @@ def problems(registry: Registry) -> Iterator[str]:
             *miscounted_looks(stored(connection)),
         ]
         known = list(readable_versions(connection))
+        query = select(look_bytes.c.name, look_bytes.c.digest).order_by(look_bytes.c.name)
+        measured = [(row.name, row.digest) for row in connection.execute(query)]
     yield from unlike
+    yield from changed_measurements(registry.artifacts, measured)
     yield from unpaid_decisions(registry.artifacts, history, known)
+
+
+def refuse_missing_tables(registry: Registry) -> None:
+    """Raise IncumbentError where the database lacks a table: nothing can be checked then."""
+    if missing := sorted(metadata.tables.keys() - set(inspect(registry.engine).get_table_names())):
+        raise IncumbentError(f"the database has no table {', '.join(missing)}: {RESTORE}")
+
+
+def lost(connection: Connection) -> bool:
+    """Whether nothing ever happened by the tables: no event, and no run of a job."""
+    first = (connection.execute(select(table.c[0]).limit(1)).first() for table in (events, runs))
+    return not any(first)
 
 
 def readable_versions(connection: Connection) -> Iterator[AdapterVersion]:
@@ -101,8 +136,8 @@ def problems_of(registry: Registry, history: list[Event], gone: set[Digest]) -> 
     state = fold(history)
     if state.aliases != registry.aliases():
         yield (
-            f"the events of {registry.family} say {state.aliases}, the aliases are "
-            f"{registry.aliases()}"
+            f"by its events {registry.family} has {named_versions(state.aliases)}, by the table "
+            f"of aliases {named_versions(registry.aliases())}"
         )
     with registry.engine.connect() as connection:
         changed = list(changed_versions(connection, registry.family, state))
@@ -111,6 +146,10 @@ def problems_of(registry: Registry, history: list[Event], gone: set[Digest]) -> 
     if not changed:
         for version in registry.versions():
             yield from damaged_files(registry, version)
+
+
+def named_versions(aliases: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} v{number}" for name, number in sorted(aliases.items())) or "no alias"
 
 
 def changed_versions(connection: Connection, family: str, state: State) -> Iterator[str]:
@@ -187,6 +226,21 @@ def changed_looks(connection: Connection, history: Collection[Event]) -> Iterato
                     f"{event.family} v{event.version}, event {event.seq}: what was answered and "
                     f"judged at the look of event {look} is not what the decision rests on"
                 )
+
+
+def changed_measurements(
+    artifacts: Artifacts, measured: Iterable[tuple[str, Digest]]
+) -> Iterator[str]:
+    """The kept answers and judgements of looks whose bytes are others. Those of a decided look may
+    have gone: its evidence stays.
+    """
+    for name, digest in measured:
+        try:
+            artifacts.get(digest)
+        except MissingArtifactError:
+            continue
+        except IncumbentError as error:
+            yield f"{name}: {error}"
 
 
 def look_named(event: Event) -> str:

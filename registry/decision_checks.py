@@ -146,8 +146,7 @@ def winning(
     """The decision by which a version replaces this champion. Raises IncumbentError without."""
     if made is None:
         raise IncumbentError(f"{version.label} was never decided on: run `incumbent submit`")
-    if rejected := registry.newest_on(connection, "reject", version.number):
-        raise IncumbentError(f"{version.label} was rejected by {rejected.actor}: {rejected.reason}")
+    refuse_rejected(registry, connection, version)
     if registry.fallen_on(connection, version.number):
         raise IncumbentError(
             f"{version.label} was rolled back or withdrawn; what was measured on the same items "
@@ -158,6 +157,17 @@ def winning(
     # Its evidence must still be there whole, or nobody could make the decision again.
     registry.artifacts.get(decision.evidence)
     return decision
+
+
+def refuse_rejected(
+    registry: RegistryReader, connection: Connection, version: AdapterVersion
+) -> None:
+    """Raise IncumbentError where a person said no, which force alone outweighs."""
+    if rejected := registry.newest_on(connection, "reject", version.number):
+        raise IncumbentError(
+            f"{version.label} was rejected by {rejected.actor}: {rejected.reason}; only "
+            f"`incumbent promote {version.number} --force --reason …` makes it champion"
+        )
 
 
 def refuse_unfit(

@@ -7,7 +7,7 @@ from project.canonical import digest_bytes
 from project.errors import IncumbentError
 from project.records.adapters import AdapterVersion, ContestantSheet, Opponent, Provenance
 from project.records.data import DatasetVersion, DataSource, DataSources, GateReport
-from project.records.events import DecisionMade, Event, Submission
+from project.records.events import DecisionMade, Event, Promotion, Submission
 from project.records.evidence import Decision, Evidence, Measured
 from project.records.record import Digest, Record
 from registry.adapter_import.lora_config import ImportedOrigin, MergedOrigin
@@ -56,6 +56,17 @@ class Lineage(Record):
 
     def newest(self, kind: str) -> Event | None:
         return next((event for event in reversed(self.history) if event.kind == kind), None)
+
+    @property
+    def standing(self) -> list[str]:
+        """What is to be known of the version itself, beside its verdict."""
+        forced = any(isinstance(e.detail, Promotion) and e.detail.forced for e in self.history)
+        return [
+            *self.aliases,
+            *(["promoted by force"] if forced else []),
+            *(["rejected"] if self.newest("reject") else []),
+            *(["deleted"] if self.deleted else []),
+        ]
 
     @property
     def looked_at_sealed(self) -> bool:

@@ -91,7 +91,7 @@ def sentence(event: Event) -> str:
     label = f"{event.family} v{event.version}" if event.version else event.family
     match event.detail:
         case Promotion(displaced=displaced, forced=forced):
-            how = " by force, without a verdict" if forced else ""
+            how = " by force" if forced else ""
             return f"{event.actor} promoted {label} over {named(displaced)}{how}"
         case Rollback(displaced=displaced):
             return f"{event.actor} rolled {named(displaced)} back to {label}"

@@ -23,6 +23,7 @@ from registry.decision_checks import (
     refuse_late,
     refuse_moved,
     refuse_one_person,
+    refuse_rejected,
     refuse_unseen,
     release,
     winning,
@@ -102,8 +103,8 @@ class Registry(RegistryRecorder):
         """Make an earlier champion champion again: the one before the present one, or version `to`.
 
         The old adapter's bytes are checked before anything moves. Raises InputError when there is
-        no earlier champion, or `to` never was one; IncumbentError when version `expected` is no
-        longer the champion.
+        no earlier champion, or `to` never was one; IncumbentError for one that a person rejected,
+        and when version `expected` is no longer the champion.
         """
         self.roles.require("promote", self.actor)
         with writing(self.engine) as connection:
@@ -121,6 +122,7 @@ class Registry(RegistryRecorder):
             version = self.version(target)
             if self.newest_on(connection, "promote", version.number) is None:
                 raise InputError(f"{version.label} never was champion")
+            refuse_rejected(self, connection, version)
             version = release(self, version.number)
             if version.number != champion:
                 self._move(connection, CHAMPION, version.number)
@@ -170,6 +172,8 @@ class Registry(RegistryRecorder):
         self.roles.require("promote", self.actor)
         if not re.match(NAME, name):
             raise InputError(f"an alias is [a-z0-9-], at most 63 characters, and {name!r} is none")
+        if re.fullmatch(r"v?\d+", name):
+            raise InputError(f"{name!r} is how a version is called: an alias needs another name")
         if name == CHAMPION:
             raise InputError(
                 "only `incumbent promote`, `incumbent rollback` and `incumbent registry withdraw` "
@@ -180,9 +184,10 @@ class Registry(RegistryRecorder):
                 self._refuse_deleted(self.version(number))
             held = self.alias_on(connection, name)
             if held != expected:
+                way = f"say --expect {held}" if held else "leave --expect out"
                 raise IncumbentError(
                     f"alias {name} names {held or 'nothing'} now, not {expected or 'nothing'}: "
-                    "nothing was changed"
+                    f"nothing was changed; {way}"
                 )
             if number == held:
                 return
@@ -204,12 +209,11 @@ class Registry(RegistryRecorder):
                 aliases.c.family == self.family, aliases.c.number == number
             )
             if name := connection.execute(query).scalar():
-                first = (
-                    way_out(number, self.before_champion())
-                    if name == CHAMPION
-                    else "move the alias first"
-                )
-                raise InputError(f"{version.label} is the {name}: {first}")
+                if name == CHAMPION:
+                    way = way_out(number, self.before_champion())
+                    raise InputError(f"{version.label} is the champion: {way}")
+                freed = f"`incumbent registry alias {name} --expect {number}`"
+                raise InputError(f"{version.label} has the alias {name}: {freed} takes it away")
             if reference(connection, self.family) == number:
                 raise InputError(
                     f"{version.label} is the regression baseline: promotions are compared with it, "

@@ -60,7 +60,7 @@ def promotion(registry: RegistryReader, version: AdapterVersion) -> Iterator[str
         case Promotion(displaced=displaced, forced=1):
             yield (
                 f"{gained.actor} promoted it over {label(displaced)} by force on {day(gained)}, "
-                f"without a verdict, and it stays marked for that: {cited(gained.reason)}"
+                f"and it stays marked for that: {cited(gained.reason)}"
             )
         case Promotion(displaced=displaced, by="policy"):
             yield (

@@ -11,7 +11,7 @@ from project.records.events import DecisionMade, Event
 from project.records.evidence import Decision, Evidence
 from project.records.record import Record
 from registry.attestation import check_attestation
-from registry.audit import events_and_versions, problems
+from registry.audit import events_and_versions, problems, refuse_missing_tables
 from registry.chain_anchor import AnchorReport, FoundAnchor, check_anchors
 from registry.signatures import verified
 from registry.store import Registry
@@ -61,8 +61,10 @@ class RegistryCheck(Record):
 
 def check_registry(registry: Registry, anchors: Sequence[FoundAnchor] = ()) -> RegistryCheck:
     """All families are checked; signatures only those of the project's own, as it knows no other
-    keys. What rests on the tables is looked at where these hold.
+    keys. What rests on the tables is looked at where these hold. Raises IncumbentError where the
+    database lacks a table.
     """
+    refuse_missing_tables(registry)
     report = check_anchors(registry, anchors)
     events, versions = events_and_versions(registry)
     faults = list(problems(registry))

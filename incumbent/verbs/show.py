@@ -60,8 +60,8 @@ def print_version(number: int, as_json: bool) -> None:
     if as_json:
         print_json(dumped(lineage) | {"experiments": tried})
         return
-    marks = [*lineage.aliases, *(["deleted"] if lineage.deleted else [])]
-    console.print(Text.assemble((lineage.version.label, "bold"), *(f" · {m}" for m in marks)))
+    standing = (f" · {words}" for words in lineage.standing)
+    console.print(Text.assemble((lineage.version.label, "bold"), *standing))
     facts = [*adapter_facts(lineage), *data_facts(lineage), *provenance_facts(lineage)]
     if lineage.decision:
         facts += decision_facts(lineage, lineage.decision)
@@ -124,10 +124,10 @@ def data_facts(lineage: Lineage) -> list[Fact]:
     if dataset is None:
         return [("origin", str(lineage.origin)), ("", lineage.version.adapter.dataset)]
     return [
-        ("dataset", str(dataset)),
+        ("dataset", str(dataset).removeprefix("dataset ")),
         ("rows", dataset.rows),
         ("contract", dataset.contract),
-        ("gate", str(lineage.gate) if lineage.gate else "no report stored"),
+        ("gate", str(lineage.gate or "no report stored").removeprefix("gate: ")),
         ("sources", ", ".join(dataset.sources)),
         ("DVC revision", dataset.dvc_revision or "none"),
     ]
@@ -160,7 +160,7 @@ def decision_facts(lineage: Lineage, decision: Decision) -> list[Fact]:
         ("evidence", decision.evidence),
         ("policy", decision.policy),
         ("answered in", str(answered or "not recorded")),
-        ("sealed eval set", look),
+        ("sealed items", look),
         ("preference", str(calibration) if calibration else "not measured"),
     ]
 
@@ -206,7 +206,15 @@ def line(standing: VersionStanding) -> tuple[str | Text, ...]:
     return (
         f"v{version.number}",
         coloured(standing.verdict.value) if standing.verdict else "undecided",
-        "champion" if standing.champion else "",
+        "\n".join(
+            words
+            for words, holds in (
+                ("champion", standing.champion),
+                ("by force", standing.forced),
+                ("rejected", standing.rejected),
+            )
+            if holds
+        ),
         short(version.adapter.files),
         short(version.adapter.dataset),
         version.at[:16].replace("T", " "),
@@ -250,7 +258,7 @@ def print_aliases(at: str, as_json: bool) -> None:
     elif not held:
         console.print(f"at {at} no alias named a version")
     else:
-        rows = ((name, v.label, v.adapter.files) for name, v in held.items())
+        rows = ((name, v.label, short(v.adapter.files)) for name, v in held.items())
         print_table(("alias", "version", "adapter"), rows)
 
 

@@ -28,6 +28,8 @@ from registry.champion import based_here
 from registry.garbage import collect
 from registry.store import Registry
 
+ALREADY = "{} is the champion already: nothing was changed"
+
 # --- submit ---------------------------------------------------------------------------------------
 
 
@@ -148,6 +150,9 @@ def promote_version(
     with Registry.here() as registry:
         before = registry.champion()
         version = registry.promote(number, reason or "promoted by hand", force=force)
+    if before == version:
+        console.print(ALREADY.format(version.label))
+        return
     marked = ", by force and marked so" if force else ""
     console.print(f"{version.label} is the champion{marked}")
     mirror(number, before.number if before else None)
@@ -170,6 +175,9 @@ def roll_back(
         if target and not registry.deleted(target):
             note = refuse_misfit(registry.version(target), registry.artifacts)
         version = registry.rollback(reason, to, expected=expected)
+    if version == champion:
+        console.print(ALREADY.format(version.label))
+        return
     console.print(f"{version.label} is the champion again")
     if note:
         say(note)
@@ -192,7 +200,7 @@ def withdraw_champion(number: VersionNumber, reason: Reason) -> None:
 
 
 def reject_version(number: VersionNumber, reason: Reason) -> None:
-    """Say no to a version, whatever its verdict: it cannot be promoted any more.
+    """Say no to a version, whatever its verdict: only --force makes it champion then.
 
     $ incumbent registry reject v4 --reason "it invents figures"
     """
@@ -238,7 +246,7 @@ def collect_garbage(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Find artifacts that no version and no event names any more.
+    """Find artifacts that nothing needs any more, such as the answers of a decided look.
 
     $ incumbent registry gc
     """
@@ -246,10 +254,11 @@ def collect_garbage(
         garbage = collect(registry, dry_run=not delete)
     if as_json:
         print_json({"deleted": delete, "artifacts": garbage})
-    elif delete:
-        console.print(f"{len(garbage)} artifacts deleted")
-    else:
-        console.print(f"{len(garbage)} artifacts that nothing names; --delete deletes them")
+        return
+    say(*garbage)
+    artifacts = counted(len(garbage), "artifact")
+    listed = f"{artifacts} that nothing needs" + ("; --delete deletes them" if garbage else "")
+    console.print(f"{artifacts} deleted" if delete else listed)
 
 
 # --- adopt looks ----------------------------------------------------------------------------------

@@ -30,7 +30,7 @@ from monitoring.scheduling.anchor_delivery import deliver_anchor
 from project.child_processes import ended_by_signals
 from project.errors import IncumbentError, InputError
 from project.object_stores import without_secrets
-from project.records.data import Split
+from project.records.data import Split, counted
 from project.records.events import Restored
 from project.records.record import short
 from project.settings import load
@@ -116,9 +116,11 @@ def verify_registry(as_json: bool, places: Sequence[str] = ()) -> None:
         if places:
             print_anchors(report, checked=bool(registry.keys.public))
         console.print(
-            f"{audit.events} events in an unbroken chain, {audit.versions} versions whole"
+            f"{counted(audit.events, 'event')} in an unbroken chain, "
+            f"{counted(audit.versions, 'version')} whole"
         )
-        console.print(f"{audit.decisions} decisions made again from their evidence: the same bytes")
+        decisions = counted(audit.decisions, "decision")
+        console.print(f"{decisions} made again from the evidence: the same bytes")
         say(
             *(
                 f"{version.label}, {version.adapter}: its kept answers are whole; which weights "
@@ -313,17 +315,20 @@ def restore(
 
 def contents(manifest: Manifest) -> str:
     rows = {table.name: table.rows for table in manifest.tables}
-    files, size = manifest.artifacts.count, manifest.artifacts.size
+    versions, runs = counted(rows.get("versions", 0), "version"), rows.get("runs", 0)
+    artifacts = counted(manifest.artifacts.count, "artifact")
     return (
-        f"{manifest.events} events, {rows.get('versions', 0)} versions, {rows.get('runs', 0)} "
-        f"runs of jobs, {files} artifacts of {size / 1e6:,.1f} MB"
+        f"{counted(manifest.events, 'event')}, {versions}, "
+        f"{runs} {'run' if runs == 1 else 'runs'} of jobs, "
+        f"{artifacts} of {manifest.artifacts.size / 1e6:,.1f} MB"
     )
 
 
 def print_left_out(manifest: Manifest) -> None:
     if manifest.left_out:
         say(
-            f"left out, because they were damaged or missing: {len(manifest.left_out)} artifacts, "
+            f"left out, because they were damaged or missing: "
+            f"{counted(len(manifest.left_out), 'artifact')}, "
             f"{', '.join(map(short, manifest.left_out))}"
         )
 

@@ -479,4 +479,9 @@ class Event(Record):
 
     def __str__(self) -> str:
         about = f" v{self.version}" if self.version else ""
+        match self.detail:
+            case AliasMove(name=name, removed=removed):
+                about = f" {name}{' taken from' if removed else ' →'}{about}"
+            case Promotion(forced=1):
+                about += " by force"
         return one_line(f"{self.at} {self.kind}{about} {self.actor}: {self.reason}")

@@ -244,22 +244,26 @@ def beside(event: Event) -> dict[str, Any]:
 def event_of(row: Row[Any]) -> Event:
     """The event of a whole row. Raises IncumbentError unless all of it is as it was written."""
     if digest_bytes(row.record.encode()) != row.digest:
-        raise changed(row, "its bytes no longer have its digest")
+        raise ChangedEventError(row, "its bytes no longer have its digest")
     try:
         event = Event.model_validate_json(row.record)
     except ValueError:
-        raise changed(row, "it cannot be read") from None
+        raise ChangedEventError(row, "it cannot be read") from None
     columns = row._mapping
     for name, value in beside(event).items():
         if columns[name] != value:
-            raise changed(row, f"its {name} is {value!r}, beside it stands {columns[name]!r}")
+            raise ChangedEventError(
+                row, f"its {name} is {value!r}, beside it stands {columns[name]!r}"
+            )
     return event
 
 
-def changed(row: Row[Any], how: str) -> IncumbentError:
-    return IncumbentError(
-        f"event {row.seq} was changed: {how}; `incumbent registry verify` tells more"
-    )
+class ChangedEventError(IncumbentError):
+    """An event is not as it was written."""
+
+    def __init__(self, row: Row[Any], how: str) -> None:
+        self.problem = f"event {row.seq} was changed: {how}"
+        super().__init__(f"{self.problem}; `incumbent registry verify` tells more")
 
 
 def events_of(connection: Connection, family: str, number: int) -> list[Event]:
@@ -283,6 +287,6 @@ def broken_links(rows: Iterable[Row[Any]]) -> Iterator[str]:
         try:
             if event_of(row).previous != previous:
                 yield f"event {row.seq} does not follow from the event before it"
-        except IncumbentError as error:
-            yield str(error)
+        except ChangedEventError as error:
+            yield error.problem
         seq, previous = row.seq, row.digest

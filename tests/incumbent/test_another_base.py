@@ -161,7 +161,7 @@ def test_an_adapter_on_another_base_wins_and_is_rolled_back(project: Path) -> No
 
     assert "bank v1 is the champion again" in incumbent("rollback", "--reason", "back")
     verified = incumbent("registry", "verify")
-    assert "2 decisions made again from their evidence: the same bytes" in verified
+    assert "2 decisions made again from the evidence: the same bytes" in verified
     assert "the next challenger's" in incumbent("status")
     exported(1, llama, None)
 

@@ -76,7 +76,7 @@ def test_what_the_archive_lacks_is_said_and_ends_with_1(
     assert exit_code("registry", "backup", "--to", "archive.tar") == 1
     assert "is damaged" in capsys.readouterr().err
     assert exit_code("registry", "backup", "--to", "archive.tar", "--without-damaged") == 0
-    left_out = f"damaged or missing: 1 artifacts, {version.adapter.files[:12]}"
+    left_out = f"damaged or missing: 1 artifact, {version.adapter.files[:12]}"
     assert left_out in capsys.readouterr().out
     move_away(project)
     assert exit_code("registry", "restore", "archive.tar") == 1
@@ -90,6 +90,7 @@ WRONG = [
     (("registry", "backup", "--to", "params.yaml"), 2, "params.yaml: is there already"),
     (("registry", "backup", "--to", "params.yaml/x"), 1, "params.yaml/x could not be written"),
     (("registry", "backup", "--to", "pigeon://x"), 2, "cannot open pigeon://x: "),
+    (("registry", "backup", "--to", "ftp://127.0.0.1:9/x"), 2, "cannot open ftp://127.0.0.1:9/x: "),
     (("registry", "backup", "--to", "http://127.0.0.1:9/x"), 2, "is of a kind that cannot do so"),
     (("registry", "restore", "params.yaml"), 2, "is no archive of `incumbent registry backup`"),
     (("registry", "restore", "nothing.tar"), 2, "nothing.tar: No such file or directory"),

@@ -142,6 +142,43 @@ def test_a_rejected_version_is_promoted_by_force_only_and_marked_for_ever(
     assert "by force and marked so" in out(capsys)
     with Registry.here() as registry:
         assert registry.state().forced == {1}
+    for verb in (
+        ("history",),
+        ("registry", "versions"),
+        ("registry", "show", "1"),
+        ("registry", "show", "1", "--card"),
+    ):
+        assert exit_code(*verb) == 0
+        assert "by force" in out(capsys), verb
+
+
+def test_a_rejected_version_does_not_come_back_by_a_rollback(
+    winner: Registry, capsys: pytest.CaptureFixture[str]
+) -> None:
+    exit_code("promote", "1")
+    exit_code("registry", "withdraw", "1", "--reason", "it invents fees")
+    exit_code("registry", "reject", "1", "--reason", "impolite")
+    assert exit_code("rollback", "--to", "1") == 1
+    refused = capsys.readouterr().err
+    assert "was rejected by tester: impolite" in refused
+    assert "incumbent promote 1 --force" in refused
+    assert exit_code("registry", "versions") == 0
+    assert "rejected" in out(capsys)
+
+
+def test_making_the_champion_the_champion_says_that_nothing_changed(
+    winner: Registry, capsys: pytest.CaptureFixture[str]
+) -> None:
+    exit_code("promote", "1")
+    out(capsys)
+    for verb in (
+        ("promote", "1"),
+        ("promote", "1", "--force", "--reason", "x"),
+        ("rollback", "--to", "1"),
+    ):
+        assert exit_code(*verb) == 0
+        assert out(capsys) == "test v1 is the champion already: nothing was changed\n"
+    assert len(winner.history(kind="promote")) == 1
 
 
 def test_the_history_knows_who_was_champion_when(
@@ -160,9 +197,22 @@ def test_an_alias_moves_only_from_where_it_is_expected(
 ) -> None:
     assert exit_code("registry", "alias", "staging", "--to", "1") == 0
     assert exit_code("registry", "alias", "staging", "--to", "1") == 1
-    assert "alias staging names 1 now, not nothing: nothing was changed" in capsys.readouterr().err
+    refused = capsys.readouterr().err
+    assert "alias staging names 1 now, not nothing: nothing was changed; say --expect 1" in refused
     assert exit_code("registry", "alias", "staging", "--expect", "1") == 0
     assert "staging names nothing" in out(capsys)
+    exit_code("history")
+    moved = [line for line in out(capsys).splitlines() if " alias " in line]
+    assert " alias staging → v1 tester: " in moved[0]
+    assert " alias staging taken from v1 tester: " in moved[1]
+
+
+@pytest.mark.parametrize("name", ["1", "v1"])
+def test_an_alias_is_not_called_as_a_version_is(
+    winner: Registry, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    assert exit_code("registry", "alias", name, "--to", "1") == 2
+    assert "is how a version is called" in capsys.readouterr().err
 
 
 def test_what_an_alias_names_is_not_deleted_and_the_rest_leaves_a_tombstone(
@@ -170,7 +220,7 @@ def test_what_an_alias_names_is_not_deleted_and_the_rest_leaves_a_tombstone(
 ) -> None:
     exit_code("registry", "alias", "staging", "--to", "1")
     assert exit_code("registry", "delete", "1", "--reason", "old") == 2
-    assert "is the staging: move the alias first" in capsys.readouterr().err
+    assert "`incumbent registry alias staging --expect 1` takes it away" in capsys.readouterr().err
     exit_code("registry", "alias", "staging", "--expect", "1")
     assert exit_code("registry", "gc", "--json") == 0
     assert exit_code("registry", "delete", "1", "--reason", "old") == 0
@@ -178,7 +228,9 @@ def test_what_an_alias_names_is_not_deleted_and_the_rest_leaves_a_tombstone(
     assert exit_code("registry", "versions", "--json") == 0
     assert json.loads(out(capsys)) == []
     assert exit_code("registry", "gc") == 0
-    assert out(capsys).startswith("3 artifacts that nothing names")  # two files and their map
+    *digests, told = out(capsys).splitlines()
+    assert told.startswith("3 artifacts that nothing needs")  # two files and their map
+    assert [len(digest) for digest in digests] == [64, 64, 64]
     assert exit_code("registry", "gc", "--delete") == 0
     assert exit_code("registry", "verify") == 1  # the test's evidence is no real one
     assert exit_code("promote", "1", "--force", "--reason", "x") == 2

@@ -276,7 +276,7 @@ def test_no_stage_answers_scores_or_shows_a_sealed_item(project: Project) -> Non
 def test_the_decision_is_made_again_byte_for_byte(project: Project) -> None:
     verified = project.run("incumbent", "registry", "verify")
     assert verified.returncode == 0, verified.stdout
-    assert "1 decisions made again from their evidence: the same bytes" in verified.stdout
+    assert "1 decision made again from the evidence: the same bytes" in verified.stdout
 
 
 def test_bad_dev_answers_come_out_for_correction(project: Project) -> None:

@@ -93,7 +93,7 @@ def test_incumbent_verifies_it(place: Place, monkeypatch: pytest.MonkeyPatch) ->
     Path("params.yaml").write_text(f"registry: {{family: test, public_keys: [{key}]}}\n")
     done = CliRunner().invoke(app, ["registry", "verify"])
     assert done.exit_code == 0, done.output
-    assert "6 decisions made again from their evidence: the same bytes" in done.output
+    assert "6 decisions made again from the evidence: the same bytes" in done.output
 
 
 def test_events_are_read_as_they_were_written(registry: Registry) -> None:
