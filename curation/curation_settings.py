@@ -259,6 +259,15 @@ class CurateParams(Settings):
             raise ValueError(f"{ACCEPTED} has what somebody accepted, for all parts: leave it out")
         return self
 
+    @model_validator(mode="after")
+    def leaves_rows_to_train_on(self) -> Self:
+        if self.dev_share + self.sealed_share >= 1:
+            raise ValueError(
+                f"dev_share {self.dev_share:g} and sealed_share {self.sealed_share:g} leave "
+                "nothing to train on: together they are less than 1"
+            )
+        return self
+
 
 class ValidateParams(Settings):
     """What the curated rows must fulfil."""

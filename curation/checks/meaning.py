@@ -119,9 +119,9 @@ def reworded(
     texts: RowTexts, looked: Looked, others: Sequence[str], least: float = NEAR_QUESTION
 ) -> list[int]:
     """The places of training rows in the sample that ask what one of the others asks."""
-    if not others or not looked.places:
-        return []
     train = [k for k, i in enumerate(looked.places) if texts.splits[i] == Split.TRAIN]
+    if not others or not train:
+        return []
     theirs = looked.embed(others)
     common = np.concatenate([looked.prompts, theirs])
     ours, theirs = (without_common(vectors, common) for vectors in (looked.prompts[train], theirs))

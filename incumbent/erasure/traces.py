@@ -87,7 +87,10 @@ def spelled(text: str) -> Iterator[bytes]:
 
 
 def traces(trail: Trail, *, rows: bool) -> list[Path]:
-    """The files that go: where `rows` of the sources are meant, all that the stages made too."""
+    """The files that go: where `rows` of the sources are meant, all that the stages made too.
+
+    A short id that no row has is none: any vocabulary of a model may hold it.
+    """
     files = [*made_by_stages()] if rows else []
     unread = KEPT | TRAINED if rows else KEPT
     places = [CACHE, *(p for p in entries(home()) if p.name not in unread)]
@@ -96,7 +99,7 @@ def traces(trail: Trail, *, rows: bool) -> list[Path]:
         file
         for place in places
         for file in files_in(place)
-        if not any(map(file.is_relative_to, cut)) and tells(file, trail)
+        if not any(map(file.is_relative_to, cut)) and tells(file, trail, sure=not rows)
     )
     if rows:
         files += (file for file in files_in(home()) if file.match(BY_DIGEST))
@@ -116,9 +119,9 @@ def made_by_stages() -> Iterator[Path]:
             yield from (path for out in stage.outs for path in files_in(Path(out)))
 
 
-def tells(file: Path, trail: Trail) -> bool:
+def tells(file: Path, trail: Trail, *, sure: bool) -> bool:
     try:
-        return trail.is_in(file.read_bytes())
+        return trail.is_in(file.read_bytes(), sure=sure)
     except OSError:  # gone meanwhile, or nobody may read it: then it is no cache of ours
         return False
 

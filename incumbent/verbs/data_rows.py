@@ -41,7 +41,8 @@ from project.records.data import ACCEPTED, Row, Split, counted
 from project.records.record import write_records
 from project.settings import load
 from registry.reader import RegistryReader
-from registry.registry_settings import current_actor
+from registry.registry_settings import RegistryParams, current_actor
+from registry.roles import Roles
 from registry.store import Registry
 
 # --- data rows ------------------------------------------------------------------------------------
@@ -174,13 +175,22 @@ def waive(
     """Write down that rows may fail a check until a day: those named, all, or those that fail now.
 
     Raises InputError, and writes nothing, for a check or a row that does not fail, a day that is
-    past or too far, and a blank reason.
+    past or too far, and a blank reason; IncumbentError for who may not promote.
     """
-    asked = Excuse(name, rows, every, until, reason, by or current_actor())
+    by = by or current_actor()
+    require_promoters(current_actor(), by)
+    asked = Excuse(name, rows, every, until, reason, by)
     waiver = excuse(asked, today or datetime.now(UTC).date())
     what = "every row, and those to come" if every else counted(len(waiver.rows), "row")
     say(f'excused from "{waiver.check}" until {until}: {what}')
     say(f"it stands in {WAIVERS}: commit it, then run `dvc repro`")
+
+
+def require_promoters(*names: str) -> None:
+    """Raise IncumbentError unless each may promote, and so open the gate."""
+    roles = Roles.here(load(RegistryParams).roles)
+    for name in names:
+        roles.require("promote", name)
 
 
 def allow_contacts(
@@ -203,7 +213,7 @@ def allow_contacts(
 def allow(contacts: Mapping[str, Sequence[str]]) -> None:
     """Write down an organisation's own `phones`, `emails` and `domains`: no personal data.
 
-    Raises InputError, and writes nothing, for what is none.
+    Raises InputError, and writes nothing, for what is none; IncumbentError for who may not promote.
     """
     if not any(contacts.values()):
         raise InputError("say what is your organisation's own: --phone, --email or --domain")
@@ -211,6 +221,7 @@ def allow(contacts: Mapping[str, Sequence[str]]) -> None:
         Contacts.model_validate(contacts)
     except ValidationError as error:
         raise InputError(problem(error)) from None
+    require_promoters(current_actor())
     add_contacts(contacts)
     say(f"it stands in {WAIVERS}: commit it, then run `dvc repro`")
 

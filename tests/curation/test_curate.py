@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 import pytest
+from pydantic import ValidationError
 
 from curation.curate import curate, large_group_lines, refuse_unknown_sources
 from curation.curation_settings import CurateParams, lot
@@ -207,3 +208,10 @@ def test_a_set_that_was_looked_at_takes_no_row_that_may_have_been_trained_on() -
     after = curate(many(40), {1: rotated}, CurateParams(sealed_share=0.02))
     trained = {one.id for one in before.parts[Split.TRAIN]}
     assert not trained & {one.id for one in after.parts[Split.SEALED]}
+
+
+def test_shares_that_leave_nothing_to_train_on_are_refused() -> None:
+    with pytest.raises(
+        ValidationError, match=r"dev_share 0\.9 and sealed_share 0\.1 leave nothing"
+    ):
+        CurateParams(dev_share=0.9, sealed_share=0.1)

@@ -261,6 +261,23 @@ def test_a_shut_gate_shows_a_block_for_each_check_and_the_commands() -> None:
 
 
 @pytest.mark.usefixtures("project")
+def test_only_who_may_promote_opens_the_gate(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither in another one's name: both the actor and whoever is said to excuse need the duty."""
+    Path("roles.yaml").write_text("promote: [bob]\n")
+    monkeypatch.setenv("INCUMBENT_ROLES", "roles.yaml")
+    for actor, by in (("zed", "bob"), ("bob", "zed"), ("zed", None)):
+        monkeypatch.setenv("INCUMBENT_ACTOR", actor)
+        with pytest.raises(IncumbentError, match="zed may not promote: that is for bob"):
+            waive(CHECK, rows=None, every=True, until=LAST, reason="r", by=by, today=TODAY)
+    with pytest.raises(IncumbentError, match="zed may not promote"):
+        monkeypatch.setenv("INCUMBENT_ACTOR", "zed")
+        allow({"phones": [], "emails": [], "domains": ["bank.com"]})
+    assert not WAIVERS.exists() or "zed" not in WAIVERS.read_text()
+    monkeypatch.setenv("INCUMBENT_ACTOR", "bob")
+    waive(CHECK, rows=None, every=False, until=LAST, reason="r", by=None, today=TODAY)
+
+
+@pytest.mark.usefixtures("project")
 def test_a_few_rows_are_named_in_the_command() -> None:
     waive(CHECK, rows=IDS[0], every=False, until=LAST, reason="r", by=None, today=TODAY)
     validate.main()
@@ -404,11 +421,13 @@ def test_rows_are_waived_only_as_they_are_now(project: None) -> None:
 
 
 def test_before_the_first_check_there_is_nothing_to_waive() -> None:
+    Path("params.yaml").touch()
     with pytest.raises(InputError, match="nothing is checked yet: run `dvc repro` first"):
         waive_all()
 
 
 def test_contacts_are_written_once_and_the_files_comments_stay() -> None:
+    Path("params.yaml").touch()
     write_file((ROOT / WAIVERS).read_text())
     for _ in range(2):
         allow({"phones": ["1800 209 4324"], "emails": [], "domains": ["bank.com", "bank.in"]})

@@ -88,7 +88,7 @@ def project(isolate: Path, warm_dvc: None) -> None:
         "outputs/answers/champion-dev.jsonl": HERS.model_dump_json(),
         "outputs/adapter.json": "{}",
         ".dvc/cache/files/md5/ab/cdef": HERS.model_dump_json(),
-        ".dvc/cache/files/md5/ab/other": "{}",
+        ".dvc/cache/files/md5/ab/other": '{"vocab":{"nope":1}}',
     }.items():
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         Path(path).write_text(text)
@@ -292,6 +292,7 @@ def test_a_page_that_names_her_is_for_a_person_to_mend() -> None:
         (("--match", "a."), "too short to name somebody"),
         (("--match", "Nobody Here"), "nothing here is or names Nobody Here"),
         (("--id", "0000"), "nothing here is or names 0000"),
+        (("--id", "nope"), "nothing here is or names nope"),
         (("--match", NAME, "--yes"), "say why they are erased: --reason"),
         (("--match", NAME, "--yes", "--reason", f"{NAME.upper()} asked"), "the reason is kept"),
     ],
