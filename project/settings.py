@@ -92,15 +92,16 @@ def load(model: type[S], path: Path = PARAMS) -> S:
     if path == PARAMS:
         refuse_no_project()
     root = parse(path)
+    made = path.with_name(PIPELINE).exists()
+    if root is None and made:  # the defaults would be another family's, with everybody's roles
+        restored = f"`git checkout {path}` brings back what was committed"
+        raise InputError(f"is empty: {restored}", file=path)
     version = settings_version(root, path)
     try:
         return section(model, root, path)
     except InputError as error:
-        if version == VERSION or not path.with_name(PIPELINE).exists():  # no project that was made
+        if version == VERSION or not made:
             raise
-        if root is None:
-            restored = f"`git checkout {path}` brings back what was committed"
-            raise InputError(f"is empty: {restored}", file=path) from None
         raise InputError(f"{upgrade_advice(version)}; until then: {error}") from None
 
 

@@ -41,7 +41,12 @@ from review.dossier.document import (
     read_records,
 )
 from review.dossier.dossier_figures import approval_text, traffic_text
-from review.dossier.read_frameworks import SIGN_OFFS, framework_part, read_frameworks
+from review.dossier.read_frameworks import (
+    SIGN_OFFS,
+    framework_part,
+    frameworks,
+    read_frameworks,
+)
 
 TEMPLATES = Path(__file__).parent / "templates"
 SHOWN_NIGHTS = 30  # with an alarm
@@ -279,9 +284,14 @@ def read_notes(path: Path | None) -> DossierNotes:
 def with_notes(
     parts: Iterable[DossierPart], notes: DossierNotes, path: Path | None
 ) -> tuple[DossierPart, ...]:
-    """The parts with what was written. Raises InputError for a number that no section has."""
+    """The parts with what was written; what is about another framework waits for a dossier with it.
+
+    Raises InputError for a number that no section has.
+    """
     parts = tuple(parts)
     known = {section.number for part in parts for section in part.sections}
+    others = [*frameworks().values(), *read_frameworks(notes.frameworks, superseded=True)]
+    known.update(question.number for framework in others for question in framework.questions)
     if unknown := sorted(notes.sections.keys() - known):
         problem = f"there is no such section; there are {', '.join(sorted(known))}"
         raise InputError(problem, file=path or NOTES, field=f"sections.{unknown[0]}")

@@ -145,7 +145,7 @@ def test_it_tells_of_a_champion_by_force(story: Teller) -> None:
     story.by("ann").promote(1, "the old one is down", force=True)
     assert story.why(1) == (
         "test v1 is the champion. ann promoted it over the bare base by force on 2026-01-01, "
-        "without a verdict, and it stays marked for that: the old one is down. It was submitted by "
+        "and it stays marked for that: the old one is down. It was submitted by "
         "trainer on 2026-01-01, and never decided on."
     )
 

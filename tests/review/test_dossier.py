@@ -292,6 +292,14 @@ def test_what_was_written_stands_in_its_section_as_text_with_who_states_it_and_w
 
 
 @pytest.mark.usefixtures("version")
+def test_what_is_stated_of_a_framework_waits_for_a_dossier_with_it(registry: Registry) -> None:
+    Path("dossier.yaml").write_text('frameworks: [ss1-23]\nsections: {"IV.8": See DoC-2026-014.}\n')
+    assert "IV.8" not in html_of(of(registry))
+    other = make_dossier(registry, 1, whole=False, notes=None, frameworks=["eu-ai-act-annex-iv"])
+    assert "See DoC-2026-014." in html_of(other)
+
+
+@pytest.mark.usefixtures("version")
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
