@@ -201,8 +201,8 @@ def file_at(place: str) -> Path:
         problem = "a webhook cannot be asked for anchors: name a file of what it got, one a line"
         raise InputError(problem, field="--anchor")
     if "://" in place:
-        problem = f"anchors go to a file, git, git:REMOTE or a webhook, and {place} is none"
-        raise InputError(problem, field="registry.anchor")
+        problem = f"{place} is no file, git, git:REMOTE or webhook"
+        raise InputError(f"{problem}: anchors go there, by --to or registry.anchor")
     return Path(place)
 
 

@@ -54,7 +54,7 @@ def promotion(registry: RegistryReader, version: AdapterVersion) -> Iterator[str
     match gained.detail:
         case Rollback(displaced=displaced):
             yield (
-                f"{gained.actor} rolled {label(displaced)} back and made it champion again on "
+                f"{gained.actor} made it champion again in place of {label(displaced)} on "
                 f"{day(gained)}: {cited(gained.reason)}"
             )
         case Promotion(displaced=displaced, forced=1):

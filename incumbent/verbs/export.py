@@ -138,6 +138,8 @@ def wanted_of(
     """Raises InputError for options that do not go together."""
     if packing != "f16" and engine != "gguf":
         raise InputError("--quantize is for --for gguf")
+    if margin is not None and not engine:
+        raise InputError("--margin is for an engine's form, such as --for gguf")
     if judge and not engine:
         raise InputError("--judge needs an engine's form, such as --for gguf")
     if merged and engine not in (None, "merged"):

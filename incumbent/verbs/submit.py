@@ -74,6 +74,8 @@ def reevaluate(
     """
     with Registry.here() as registry:
         version = registry.version(number)
+        if registry.deleted(number):
+            raise InputError(f"{version.label} was deleted: its files may be gone")
         if registry.champion() == version:
             raise InputError(f"{version.label} is the champion: there is no other to compare with")
         project = ModelPin.read(BASE)

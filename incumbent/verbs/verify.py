@@ -236,6 +236,9 @@ def sign_version(
         chosen = key or registry.keys.private
         if chosen is None:
             raise InputError("name a private key, or let $INCUMBENT_SIGNING_KEY do", field="--key")
+        if not chosen.is_file():
+            problem = "is no file: --key or $INCUMBENT_SIGNING_KEY names what `keygen` made"
+            raise InputError(problem, file=chosen)
         statement = registry.sign(number, chosen, reason)
     on = "as decided" if statement.decision else "before any decision"
     console.print(f"{statement.label} is signed {on}")
@@ -307,7 +310,9 @@ def restore(
         print_left_out(manifest)
         print_other_family(manifest, registry.family)
         say(*problems)
-        if not problems:
+        if problems:
+            say("what was restored stays, and does not verify: move it away for another archive")
+        else:
             console.print("it verifies: chain, tables, artifacts, and every decision made again")
     if problems:
         sys.exit(1)

@@ -24,7 +24,8 @@ def post_anchor(anchor: Anchor, address: str) -> str:
     try:
         url = rules.allowed(address)
     except ValueError as error:
-        raise InputError(f"the webhook's address {error}", field="registry.anchor") from None
+        problem = f"the webhook's address {error}"
+        raise InputError(f"{problem}: --to names it, or registry.anchor") from None
     # Slack shows the text and passes over the rest.
     line = anchor.canonical().decode()
     body = canonical_json(anchor.model_dump(mode="json") | {"text": line})

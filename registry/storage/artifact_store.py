@@ -254,8 +254,8 @@ class Artifacts:
     def refuse_damaged(self, digest: Digest, digest_found: Digest) -> None:
         if digest_found != digest:
             raise DamagedArtifactError(
-                f"artifact {short(digest)} in {self.blobs.location} is damaged: its bytes no "
-                "longer have its digest; restore it from a backup"
+                f"artifact {digest} in {self.blobs.location} is damaged: its bytes no "
+                "longer have its digest; docs/how-to/keep.md says how a backup brings it back"
             )
 
 

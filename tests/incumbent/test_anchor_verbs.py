@@ -104,7 +104,9 @@ def test_what_a_webhook_received_is_an_anchor_too(capsys: pytest.CaptureFixture[
 @pytest.mark.usefixtures("project")
 def test_a_webhook_that_must_not_be_asked_or_does_not_take_an_anchor_is_told() -> None:
     with receiver(500) as webhook:
-        with pytest.raises(InputError, match=r"registry\.anchor: the webhook's address is no web"):
+        with pytest.raises(
+            InputError, match=r"webhook's address is no web address.*: --to names it"
+        ):
             write_anchor(webhook.url, as_json=False)
         with Path("params.yaml").open("a") as params:
             params.write("monitoring: {notices: {allow_private: true}}\n")

@@ -83,6 +83,7 @@ def test_what_the_archive_lacks_is_said_and_ends_with_1(
     said = capsys.readouterr().out
     assert left_out in said
     assert "test v1: artifact" in said
+    assert "what was restored stays, and does not verify" in said
 
 
 WRONG = [

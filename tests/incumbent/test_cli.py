@@ -233,8 +233,12 @@ def test_what_an_alias_names_is_not_deleted_and_the_rest_leaves_a_tombstone(
     assert [len(digest) for digest in digests] == [64, 64, 64]
     assert exit_code("registry", "gc", "--delete") == 0
     assert exit_code("registry", "verify") == 1  # the test's evidence is no real one
-    assert exit_code("promote", "1", "--force", "--reason", "x") == 2
-    assert "was deleted" in capsys.readouterr().err
+    for refused in (
+        ("promote", "1", "--force", "--reason", "x"),
+        ("registry", "reevaluate", "1"),
+    ):
+        assert exit_code(*refused) == 2
+        assert "was deleted" in capsys.readouterr().err
 
 
 def test_verify_finds_what_was_changed_behind_the_registrys_back(

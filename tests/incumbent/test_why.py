@@ -178,7 +178,7 @@ def test_it_tells_of_a_champion_that_was_brought_back(story: Teller) -> None:
     story.win("b")
     story.by("bob").rollback("users complain")
     assert story.why(1) == (
-        "test v1 is the champion. bob rolled v2 back and made it champion again on 2026-01-01: "
+        "test v1 is the champion. bob made it champion again in place of v2 on 2026-01-01: "
         f"users complain. {WON}"
     )
 

@@ -230,7 +230,7 @@ def test_a_file_that_holds_something_else_is_refused_with_its_line(
 def test_a_place_that_is_none_is_refused(anchored: Registry) -> None:
     with pytest.raises(InputError, match="nowhere: No such file"):
         read_anchors("nowhere")
-    with pytest.raises(InputError, match="s3://bucket is none"):
+    with pytest.raises(InputError, match="s3://bucket is no file, git, git:REMOTE or webhook"):
         keep(anchored, "s3://bucket")
     with pytest.raises(InputError, match="--anchor: a webhook cannot be asked"):
         read_anchors("https://example.com")

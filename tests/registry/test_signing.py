@@ -298,6 +298,8 @@ def test_signing_by_hand_needs_a_key_by_option_or_environment(
         version = submit(registry, make_adapter, "a")
     with pytest.raises(InputError, match="--key: name a private key"):
         sign_version(1, None, "vouched")
+    with pytest.raises(InputError, match=r"no-key: is no file: --key or \$INCUMBENT_SIGNING_KEY"):
+        sign_version(1, Path("no-key"), "vouched")
     sign_version(1, tmp_path / "key", "vouched")
     assert "test v1 is signed before any decision" in capsys.readouterr().out
     with Registry.here() as registry:
