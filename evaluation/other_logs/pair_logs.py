@@ -8,7 +8,7 @@ from numbers import Real
 from pathlib import Path
 from typing import Any, Literal
 
-from evaluation.other_logs.csv_answers import read_csv_answers
+from evaluation.other_logs.csv_answers import ROLES, read_csv_answers
 from evaluation.other_logs.deepeval_logs import is_deepeval, read_deepeval
 from evaluation.other_logs.inspect_logs import is_log, read_inspect
 from evaluation.other_logs.langfuse_logs import is_langfuse, read_langfuse
@@ -40,8 +40,10 @@ from evaluation.other_logs.system_log import (
     as_score,
     beginning,
     clustered,
-    digest_of,
+    digest_of_words,
+    placed,
     read_rows,
+    slices_of,
     without_repeats,
 )
 from project.errors import InputError
@@ -272,17 +274,8 @@ def sample_of(row: dict[str, Any], path: Path, number: int, left_out: set[str]) 
 
 def asked_of(row: Mapping[str, Any], cluster: object, slices: tuple[str, ...]) -> dict[str, str]:
     """What must be equal on both sides: also where the item belongs."""
-    asked = {name: digest_of(row[name]) for name in ASKED if name in row}
-    return {**asked, "cluster": str(cluster), "slices": digest_of(slices)}
-
-
-def slices_of(value: object, path: Path, number: int) -> tuple[str, ...]:
-    if isinstance(value, dict):
-        return tuple(f"{key}={part}" for key, part in value.items())
-    if isinstance(value, (list, tuple)) and all(isinstance(part, str) for part in value):
-        return tuple(value)
-    problem = f'{quoted(value)} is neither ["key=value"] nor {{"key": value}}'
-    raise InputError(problem, file=path, line=number, field="slices")
+    asked = {name: digest_of_words(row[name]) for name in ASKED if name in row}
+    return {**asked, **placed(cluster, slices)}
 
 
 def metrics_of(
@@ -323,7 +316,7 @@ READERS: dict[Tool, Callable[[Path, ReadingOptions], SystemLog]] = {
 # The options that some of them take: several systems in one file, and columns by what they hold.
 SEVERAL_SYSTEMS: tuple[Tool, ...] = ("promptfoo", "csv")
 COLUMNS: dict[Tool, tuple[str, ...]] = {
-    "csv": ("item", "question", "expected"),
+    "csv": ROLES,
     "langfuse": ("item",),
 }
 # By what a file is known: its path, and its first line's value or the whole file's.

@@ -89,6 +89,26 @@ def digest_of(value: Any) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
+def digest_of_words(value: Any) -> str:
+    """The same of what was asked or expected: other white space makes no other question."""
+    return digest_of(" ".join(value.split()) if isinstance(value, str) else value)
+
+
+def placed(cluster: object, slices: tuple[str, ...]) -> dict[str, str]:
+    """Where an item belongs, as a part of what must be equal on both sides."""
+    return {"cluster": str(cluster), "slices": digest_of(slices)}
+
+
+def slices_of(value: object, path: Path, number: int) -> tuple[str, ...]:
+    """An item's slices, as a list or as an object. Raises InputError."""
+    if isinstance(value, dict):
+        return tuple(f"{key}={part}" for key, part in value.items())
+    if isinstance(value, (list, tuple)) and all(isinstance(part, str) for part in value):
+        return tuple(value)
+    problem = f'{quoted(value)} is neither ["key=value"] nor {{"key": value}}'
+    raise InputError(problem, file=path, line=number, field="slices")
+
+
 def as_score(value: object) -> float | None:
     """A number as a score; None for what is none: NaN, infinity, and what has no sane square."""
     if not isinstance(value, Real):

@@ -100,7 +100,8 @@ def decide(
         list[str] | None,
         typer.Option(
             metavar="WHAT=NAME",
-            help="What a column of a CSV holds: item, question or expected, as in expected=gold.",
+            help="What a column of a CSV holds: item, question, expected, cluster or slices, as in "
+            "expected=gold.",
         ),
     ] = None,
     allow_missing: Annotated[

@@ -8,7 +8,12 @@ from typing import Any
 import pytest
 
 from project.errors import pip_install
-from tests.evaluation.other_logs.decide_from import decide, refusal, without_logs
+from tests.evaluation.other_logs.decide_from import (
+    decide,
+    refusal,
+    without_logs,
+    write_lines,
+)
 
 LABELS = [{"id": i, "expected": "yes" if i % 2 else "no"} for i in range(40)]
 RIGHT, WRONG = {"yes": "Yes ", "no": "no"}, {"yes": "no", "no": "yes"}
@@ -93,8 +98,11 @@ def test_similarity_that_cannot_be_measured_is_told(
     logs = write("old.csv", texts("answer", "or", "so")), write("new.csv", texts("answer"))
     notes = decide("--from", "csv", *logs)["logs"]["notes"]
     wanted = pip_install("train,embedded")
-    told = f"answers: semantic is not measured: {wanted}, on both sides"
-    assert notes == [told, "not compared: exact_match; choose by --metric"]
+    assert notes == [
+        f"answers: semantic is not measured: {wanted}, on both sides",
+        "answers: columns read: Question as question, reference as expected, answer, on both sides",
+        "not compared: exact_match; choose by --metric",
+    ]
 
 
 @pytest.mark.slow
@@ -130,9 +138,120 @@ def test_columns_with_other_names_are_named_by_what_they_hold(write: Callable[..
     assert "has no column 'x', but nr" in refusal(
         "--from", "csv", *logs, *named, "--column", "expected=x"
     )
-    assert "item=NAME, question=NAME, expected=NAME" in refusal(
+    assert "item=NAME, question=NAME, expected=NAME, cluster=NAME, slices=NAME" in refusal(
         "--from", "csv", *logs, "--column", "gold"
     )
+
+
+def test_of_two_columns_that_may_hold_the_same_one_is_to_be_named(
+    write: Callable[..., Path],
+) -> None:
+    rows = [row | {"label": "x", "output": row["answer"]} for row in answered(2)]
+    old, new = write("old.csv", rows), write("new.csv", answered(9))
+    given = ("--from", "csv", old, new)
+    message = refusal(*given)
+    assert message.endswith(
+        "answer and output may each hold the answer: name its column by --systems OLD NEW"
+    )
+    given = (*given, "--systems", "output", "answer")
+    message = refusal(*given)
+    assert message.endswith(
+        "expected and label may each hold the expected: name its column by --column expected=NAME"
+    )
+    found = decide(*given, "--column", "expected=expected")
+    assert found["verdict"] == "PROMOTE"
+    assert found["logs"]["notes"] == [
+        "answers: columns read: id as item, expected, on both sides",
+        "not compared: rougeL; choose by --metric",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("column", "cells"),
+    [
+        ("slices", ['["topic=0"]', '["topic=1"]']),
+        ("slices", ['{"topic": 0}', '{"topic": 1}']),
+        ("slices", ["topic=0", "topic=1"]),
+        ("topic", ["0", "1"]),
+    ],
+)
+def test_clusters_and_slices_are_those_of_scores_of_ones_own(
+    write: Callable[..., Path], tmp_path: Path, column: str, cells: list[str]
+) -> None:
+    sides: list[list[dict[str, Any]]] = [list(answered(share)) for share in (2, 9)]
+    tables = [
+        write(
+            f"{i}.csv",
+            [row | {"cluster": row["id"] // 8, column: cells[row["id"] % 2]} for row in side],
+        )
+        for i, side in enumerate(sides)
+    ]
+    scores = [
+        write_lines(
+            tmp_path / f"{i}.jsonl",
+            [
+                {"item": row["id"], "cluster": row["id"] // 8, "slices": {"topic": row["id"] % 2}}
+                | {"exact_match": int(row["answer"].strip().lower() == row["expected"])}
+                for row in side
+            ],
+        )
+        for i, side in enumerate(sides)
+    ]
+    given = ("--from", "csv", *tables, "--column", f"slices={column}")
+    found = decide(*given, "--metric", "exact_match")
+    assert found["metrics"]["exact_match"]["clusters"] == 5
+    assert without_logs(found) == without_logs(decide("--from", "jsonl", *scores))
+
+
+def test_a_cell_that_is_no_list_of_slices_is_refused_with_its_line(
+    write: Callable[..., Path],
+) -> None:
+    bad = write("bad.csv", [row | {"slices": "[topic" if row["id"] else ""} for row in answered(2)])
+    message = refusal("--from", "csv", bad, write("new.csv", answered(9)))
+    assert "bad.csv:3: slices: '[topic' is neither" in message
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected", "right"),
+    [
+        ("2.0", "2", 1),
+        ("2", " 2.00 ", 1),
+        ("1e-05", "0.00001", 1),
+        ("-0.0", "0", 1),
+        ("+.5", "0.50", 1),
+        ("100", "1e2", 1),
+        ("2.0", "-2", 0),
+        ("12345678901234567890123456789012", "12345678901234567890123456789013", 0),
+        ("007", "7", 0),
+        ("Yes", " yes", 1),
+        ("yes.", "yes", 0),
+    ],
+)
+def test_a_number_is_right_however_a_program_writes_it(
+    write: Callable[..., Path], answer: str, expected: str, right: int
+) -> None:
+    rows = [
+        {"id": i, "expected": expected, "old": "other", "new": answer if i else "other"}
+        for i in range(9)
+    ]
+    measured = decide("--from", "csv", write("both.csv", rows))["metrics"]["exact_match"]
+    assert measured["challenger_mean"] == pytest.approx(right * 8 / 9)
+    turned = [row | {"expected": answer, "new": expected if row["id"] else "x"} for row in rows]
+    measured = decide("--from", "csv", write("both.csv", turned))["metrics"]["exact_match"]
+    assert measured["challenger_mean"] == pytest.approx(right * 8 / 9)
+
+
+@pytest.mark.attack
+def test_white_space_makes_no_other_question(write: Callable[..., Path]) -> None:
+    def side(share: int, space: str) -> Rows:
+        for row in answered(share):
+            asked = f"Question {row['id'] // 5}?{space * (row['id'] % 5)}"
+            yield row | {"question": asked, "expected": row["expected"] + space}
+
+    logs = write("old.csv", side(2, "")), write("new.csv", side(9, " "))
+    found = decide("--from", "csv", *logs)
+    assert found["logs"]["items"] == 40
+    assert found["metrics"]["exact_match"]["clusters"] == 8
 
 
 def test_an_empty_answer_counts_0_and_a_row_without_a_reference_is_missing(
@@ -142,7 +261,8 @@ def test_an_empty_answer_counts_0_and_a_row_without_a_reference_is_missing(
     rows[3]["answer"] = " "
     old = write("old.csv", answered(2))
     found = decide("--from", "csv", old, write("new.csv", rows))
-    assert found["logs"]["notes"][0] == "challenger, answers: 1 answers are empty, which counts 0"
+    told = "challenger, answers: 1 answers are empty, which counts 0"
+    assert told in found["logs"]["notes"]
     rows[5]["expected"] = ""
     assert "1 not scored: nothing is expected" in refusal(
         "--from", "csv", old, write("new.csv", rows)
@@ -161,7 +281,7 @@ def test_rows_without_a_name_are_told_by_question_else_by_place(write: Callable[
     logs = write("old.csv", nameless), write("new.csv", [*nameless[1:], nameless[0]])
     message = refusal("--from", "csv", *logs, *ROUGE)
     assert "another reference" in message
-    other = [row | {"expected": f"another {i}"} for i, row in enumerate(nameless)]
+    other = [row | {"target": f"another {i}"} for i, row in enumerate(nameless)]
     message = refusal("--from", "csv", logs[0], write("other.csv", other), *ROUGE)
     assert message.endswith("both sides must be asked the same and expect the same")
 
