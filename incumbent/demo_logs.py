@@ -12,6 +12,11 @@ from evaluation.other_logs.system_log import read_csv
 from project.errors import InputError
 from project.files import write_bytes
 
+DEMO_LARGER = "The difference seems to be larger than that: see what all {} items say."
+DEMO = (
+    "Is a small model better after its fine-tuning than with examples in its prompt?\n"
+    "Both answered questions about Python APIs; ROUGE-L compares with what was expected.\n"
+)
 ANSWERS = Path(__file__).with_name("demo-answers.csv")  # a column for each of SYSTEMS
 FOLDER = Path("incumbent-demo")
 SYSTEMS = ("few-shot", "tuned")

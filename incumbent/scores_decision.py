@@ -17,7 +17,7 @@ from evaluation.other_logs.pair_logs import TASK, log_of_rows, pair_logs
 from evaluation.scoring.built_in import better_by_ours
 from project.errors import InputError
 from project.records.evidence import Decision, Evidence
-from project.records.scores import Better, ScoreTable
+from project.records.scores import Better, ItemScore, ScoreTable
 from project.settings import first_fault, read_settings
 
 if TYPE_CHECKING:
@@ -190,8 +190,7 @@ def default_policy(table: ScoreTable, *, named: bool = False) -> Policy:
     Raises InputError for a table that has nothing to win in. A table of which less of every metric
     is better was asked for by its names.
     """
-    judged = any(item.preference is not None for item in table.items)
-    there = [*table.metrics, *([PREFERENCE] if judged else [])]
+    there = metrics_of(table)
     if set(Policy().gating) <= set(there):
         return Policy()
     ways = {**better_by_ours(), **(table.better or {})}
@@ -202,6 +201,45 @@ def default_policy(table: ScoreTable, *, named: bool = False) -> Policy:
     if not gating:
         raise WeighingError("no metric of it is one in which more is better")
     return Policy(gating=gating)
+
+
+def only_metrics(table: ScoreTable, names: Sequence[str]) -> ScoreTable:
+    """The table with these of its metrics, all if none is named. Raises WeighingError for one that
+    it has not.
+    """
+    if not names:
+        return table
+    there = metrics_of(table)
+    if unknown := [name for name in names if name not in there]:
+        raise WeighingError(f"has no metric {unknown[0]!r}, but {', '.join(there)}")
+    return table.model_copy(update={"items": tuple(narrowed(item, names) for item in table.items)})
+
+
+def metrics_of(table: ScoreTable) -> list[str]:
+    """All that an item can be compared by, a preference included."""
+    judged = any(item.preference is not None for item in table.items)
+    return [*table.metrics, *table.label_metrics, *([PREFERENCE] if judged else [])]
+
+
+def narrowed(item: ItemScore, names: Sequence[str]) -> ItemScore:
+    champion, challenger, labels = (
+        {name: value for name, value in (part or {}).items() if name in names}
+        for part in (item.champion, item.challenger, item.labels)
+    )
+    unread, inapplicable = (
+        tuple(name for name in part or () if name in names) or None
+        for part in (item.unread, item.inapplicable)
+    )
+    return item.model_copy(
+        update={
+            "champion": champion,
+            "challenger": challenger,
+            "labels": labels or None,
+            "unread": unread,
+            "inapplicable": inapplicable,
+            "preference": item.preference if PREFERENCE in names else None,
+        }
+    )
 
 
 # --- slips ----------------------------------------------------------------------------------------

@@ -22,22 +22,22 @@ from evaluation.other_logs.pair_logs import (
 from evaluation.other_logs.same_evaluation import SIDES
 from evaluation.other_logs.system_log import ReadingOptions, SystemLog
 from evaluation.scoring.score_table import read_score_table
-from incumbent.demo_logs import FOLDER, METRIC, DemoLogs, write_demo
+from incumbent.demo_logs import DEMO, DEMO_LARGER, FOLDER, METRIC, DemoLogs, write_demo
 from incumbent.options import LARGEST, ExitVerdict, Json
 from incumbent.output import EXIT_CODES, console, print_json, print_table
-from incumbent.scores_decision import WeighingError, fitting_policy, policy_of, weigh_and_rule
+from incumbent.scores_decision import (
+    WeighingError,
+    fitting_policy,
+    only_metrics,
+    policy_of,
+    weigh_and_rule,
+)
 from incumbent.verdict_text import print_arrow_note, print_measured, print_verdict
 from project.errors import InputError
 from project.records.evidence import Bound, Decision, Evidence, Measured
 from project.records.record import write_records
 from project.records.scores import ScoreTable
 from project.untrusted_input import one_line
-
-DEMO_LARGER = "The difference seems to be larger than that: see what all {} items say."
-DEMO = (
-    "Is a small model better after its fine-tuning than with examples in its prompt?\n"
-    "Both answered questions about Python APIs; ROUGE-L compares with what was expected.\n"
-)
 
 
 @dataclass(frozen=True)
@@ -173,11 +173,11 @@ def decide_on(options: DecideOptions) -> int:
     Raises InputError naming file, line and field, or what keeps the logs from being compared.
     """
     scores = options.scores
-    if scores and options.write:
-        raise InputError("--write keeps the table of two logs: --scores names one already")
+    if scores and (option := option_of_logs(options)):
+        raise InputError(
+            f"{option} is of two logs: give a score table by --scores, or them: not both"
+        )
     refuse_overwriting(options)
-    if scores and (options.tool or options.paths):
-        raise InputError("give a score table by --scores or two logs by --from, not both")
     if options.tool:
         return decide_on_logs(options.tool, options)
     if options.paths:
@@ -188,9 +188,23 @@ def decide_on(options: DecideOptions) -> int:
     if (tool := tool_of(scores)) and tool != "jsonl":
         raise InputError(f"is no score table: --from {tool} reads it", file=scores)
     try:
-        return decide_on_table(read_score_table(scores), options)
+        return decide_on_table(only_metrics(read_score_table(scores), options.metrics), options)
     except WeighingError as error:
         raise InputError(str(error), file=scores) from None
+
+
+def option_of_logs(options: DecideOptions) -> str | None:
+    """An option that was given and says something of two logs alone."""
+    given = {
+        "--from": options.tool,
+        "OLD NEW": options.paths or None,
+        "--write": options.write,
+        "--task": options.tasks or None,
+        "--systems": options.systems,
+        "--column": options.columns or None,
+        "--allow-missing": options.allow_missing,
+    }
+    return next((option for option, value in given.items() if value is not None), None)
 
 
 def refuse_overwriting(options: DecideOptions) -> None:
@@ -212,8 +226,8 @@ def decide_on_demo(options: DecideOptions) -> int:
 
     Raises InputError for a file in their place.
     """
-    if options.tool or len(options.paths) > 1:
-        raise InputError("--demo takes no --from, and at most a folder to write its logs to")
+    if options.scores or options.tool or len(options.paths) > 1:
+        raise InputError("--demo takes no --from or --scores, and at most a folder for its logs")
     few, every = write_demo(options.paths[0] if options.paths else FOLDER)
     if not options.as_json:
         typer.echo(f"{DEMO}\n{few.items} items are too few to settle it:\n")
@@ -282,8 +296,7 @@ def decide_on_table(
     table: ScoreTable, options: DecideOptions, compared: PairedLogs | None = None
 ) -> int:
     """Print the verdict on a table; returns the exit code. Raises InputError."""
-    named = compared is not None and bool(options.metrics)  # somebody chose its metrics
-    policy = fitting_policy(policy_of(options.policy), table, named=named)
+    policy = fitting_policy(policy_of(options.policy), table, named=bool(options.metrics))
     suite, baseline = (
         read_score_table(path) if path else None for path in (options.general, options.reference)
     )

@@ -134,6 +134,61 @@ def test_a_table_with_nothing_to_win_in_is_refused(tmp_path: Path) -> None:
     assert "no metric of it is one in which more is better" in str(failed.exception)
 
 
+def test_metrics_are_chosen_by_name(tmp_path: Path) -> None:
+    table = [
+        item | {side: item[side] | {"f1": f1 + item[side]["rougeL"] / 10}}
+        for item in lines()
+        for side, f1 in (("champion", 0.6), ("challenger", 0.1))
+    ]
+    pairs = zip(table[::2], table[1::2], strict=True)
+    path = write(
+        tmp_path / "scores.jsonl",
+        [first | {"challenger": second["challenger"]} for first, second in pairs],
+    )
+    printed = [
+        json.loads(run(path, "--json", *options).stdout)
+        for options in (
+            ("--metric", "f1"),
+            ("--metric", "semantic", "--metric", "preference"),
+        )
+    ]
+    assert [found["verdict"] for found in printed] == ["REJECT", "PROMOTE"]
+    assert [sorted(found["metrics"]) for found in printed] == [["f1"], ["preference", "semantic"]]
+    failed = run(path, "--metric", "acc").exception
+    assert str(failed) == (f"{path}: has no metric 'acc', but rougeL, semantic, f1, preference")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--task", "x"),
+        ("--column", "item=x"),
+        ("--systems", "x", "y"),
+        ("--allow-missing", "0"),
+        ("--write", "x"),
+        ("--from", "jsonl"),
+    ],
+)
+def test_options_of_two_logs_are_refused_beside_a_table(
+    tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    failed = run(write(tmp_path / "scores.jsonl", lines()), *options).exception
+    assert isinstance(failed, InputError)
+    assert str(failed).startswith(f"{options[0]} is of two logs")
+
+
+def test_a_table_of_labels_alone_is_compared_by_macro_f1(tmp_path: Path) -> None:
+    def labelled(i: int) -> Line:
+        right, wrong = ("spam", "ham") if i % 2 else ("ham", "spam")
+        sides = {"champion": wrong if i % 3 else right, "challenger": right}
+        about = {"labels": {"macro_f1": {"reference": right} | sides}}
+        return {"item": str(i), "champion": {}, "challenger": {}} | about
+
+    path = write(tmp_path / "scores.jsonl", [labelled(i) for i in range(60)])
+    printed = json.loads(run(path, "--json").stdout)
+    assert (printed["verdict"], list(printed["metrics"])) == ("PROMOTE", ["macro_f1"])
+
+
 @pytest.mark.parametrize(
     ("gain", "verdict", "code"), [(0.1, "PROMOTE", 0), (0.0, "HOLD", 10), (-0.1, "REJECT", 11)]
 )

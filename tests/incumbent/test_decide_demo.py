@@ -40,7 +40,7 @@ def test_the_demo_does_not_overwrite_and_takes_one_folder() -> None:
     Path("mine/tuned-20.csv").write_text("my own\n")
     with pytest.raises(InputError, match=r"mine/tuned-20.csv: holds something else: name another"):
         run("--demo", "mine")
-    for wrong in (("a", "b"), ("--from", "csv", "a")):
+    for wrong in (("a", "b"), ("--from", "csv", "a"), ("--scores", "a")):
         with pytest.raises(InputError, match="--demo takes no --from"):
             run("--demo", *wrong)
 

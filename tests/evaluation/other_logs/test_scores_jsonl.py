@@ -312,8 +312,8 @@ def test_the_command_says_what_it_takes(champion: Path) -> None:
 def test_a_question_five_times_under_other_ids_is_one_item(tmp_path: Path) -> None:
     def side(gain: float) -> Path:
         made = [
-            {"item": f"q{i}.{copy}", "cluster": f"d{i}.{copy}", "prompt": f"Question {i}?{' ' * copy}"}
-            | {"acc": 0.4 + gain * (1 + i % 3)}
+            {"item": f"q{i}.{copy}", "cluster": f"d{i}.{copy}"}
+            | {"prompt": f"Question {i}?{' ' * copy}", "acc": 0.4 + gain * (1 + i % 3)}
             for i in range(20)
             for copy in range(5)
         ]
