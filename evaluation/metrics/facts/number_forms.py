@@ -46,6 +46,8 @@ WORDS = (
     rf"(?:(?:(?:{UNDER_1000}|an?)[- ]{BIG}(?:,? (?:and )?(?={UNDER_100}))?){{1,4}}"
     rf"(?:{UNDER_1000})?|{UNDER_1000})"
 )
+# No dash between two numbers: "5 -10", "$5 -$10", "5% -10%", "5 °C -10 °C".
+MINUS = r"(?:(?<![\d)\0%€£] )(?<!°[CF] )(?<![\w\0])-|\bminus )"
 # At most 30 digits: what is longer is an identifier.
 DIGITS = r"(?:\d{1,3}(?:[ ']\d{3}){1,6}(?![\d'])(?:[.,]\d{1,9})?|\d++(?:[.,]\d++){0,9}+)"
 NUMBER = re.compile(
@@ -55,7 +57,7 @@ NUMBER = re.compile(
     r"|(?P<slash>(?P<whole>\d{1,3} )?(?P<top>\d{1,2})/(?P<below>\d{1,3})(?![\d/]))"
     r"|(?P<signed>\d{0,6})(?P<sign>[½¼¾⅓⅔])"
     r"|(?P<ordinal>\d{1,6}(?:st|nd|rd|th)\b)"
-    rf"|(?P<minus>(?:(?<![\w)\0] )(?<!\0)-|minus ))?(?:(?P<digits>{DIGITS})|(?P<words>{WORDS}))"
+    rf"|(?P<minus>{MINUS})?(?:(?P<digits>{DIGITS})|(?P<words>{WORDS}))"
     rf"(?P<part> and an? (?:half|quarter)\b)?(?:[ -]?(?P<great>hundred\b|{BIG}))?"
     rf"|(?P<place>(?:{'|'.join(ORDINALS[1:])})\b)"
     rf"|(?P<times>(?:{'|'.join(TIMES)})\b)"

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import regex
 
 from evaluation.metrics.facts.fact import Fact, Kind, listed
-from evaluation.metrics.facts.number_forms import Number, numbers, plain
+from evaluation.metrics.facts.number_forms import MINUS, Number, numbers, plain
 
 # Between the two numbers of "5 to 7 days" and "25, 50 or 100 dollars".
 LINK = regex.compile(r" ?(?:-|to|and|or|until|up to|,|, or|, and|&) ?", regex.IGNORECASE)
@@ -208,7 +208,10 @@ MINOR = {
 GREAT = {"k": 3, "m": 6, "mn": 6, "mio": 6, "bn": 9, "b": 9, "tn": 12, "cr": 7, "l": 5}
 CURRENCY_OF = {sign.lower(): currency for sign, currency in SYMBOLS.items()}
 SIGN = "|".join(re.escape(sign) for sign in sorted(SYMBOLS, key=len, reverse=True))
-BEFORE = re.compile(rf"(?:(?<![A-Za-z])({SIGN})|\b({CODE})) {{0,2}}$", re.IGNORECASE)
+BEFORE = re.compile(
+    rf"(?P<minus>{MINUS})?(?:(?<![A-Za-z])(?P<sign>{SIGN})|\b(?P<code>{CODE})) {{0,2}}$",
+    re.IGNORECASE,
+)
 LETTER = re.compile(rf" ?({'|'.join(GREAT)})\b(?!')", re.IGNORECASE)
 NAMED = "|".join(f"({name})" for name in NAMES)
 LESSER = "|".join(f"({name})" for name in MINOR)
@@ -234,7 +237,7 @@ class Money(NamedTuple):
 
 def money_around(text: str, start: int, end: int) -> Money | None:
     """The currency of the number at `start:end`."""
-    before = BEFORE.search(text, max(0, start - 6), start)
+    before = BEFORE.search(text, max(0, start - 12), start)  # minus, a code, blanks
     letter = LETTER.match(text, end)
     after = AFTER.match(text, letter.end() if letter else end)
     if not before and not after:
@@ -245,13 +248,14 @@ def money_around(text: str, start: int, end: int) -> Money | None:
     elif not before and not (after := AFTER.match(text, end)):
         return None
     if before:
-        currency = CURRENCY_OF[before[1].lower()] if before[1] else before[2].upper()
+        sign, code = before["sign"], before["code"]
+        currency = CURRENCY_OF[sign.lower()] if sign else code.upper()
         after = AFTER.match(text, end)
         if after and currency in currency_after(after)[0]:  # US$20 USD
             end = after.end()
         if tail := END.match(text, end):
             end = tail.end()
-        return Money(currency, before.start(), end, size)
+        return Money(currency, before.start(), end, -size if before["minus"] else size)
     assert after
     currencies, minor = currency_after(after)
     plus = CENTS.match(text, after.end()) if not minor else None

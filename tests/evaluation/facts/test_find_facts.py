@@ -17,6 +17,9 @@ def values(text: str) -> list[str]:
         ["½", "one half", "1/2"],
         ["Rs. 500", "INR 500", "₹500", "500 rupees", "five hundred rupees", "Rs 500/-"],
         ["€5", "5 EUR", "five euros", "5 €"],
+        ["it is -18 °C", "minus 18 °C", "\N{MINUS SIGN}18 °C", "(-18 °C)"],
+        ["it is -$200", "minus $200", "$-200", "-200 dollars", "USD -200", "a loss of -US$200"],
+        ["a rate of -0.5%", "rate: -0.5 per cent"],
         ["$1.5m", "1.5 million dollars", "USD 1,500,000", "1.5 million US dollars"],
         ["Rs 5 lakh", "₹5,00,000", "5 lakh rupees", "INR 500,000"],
         ["€1.200,50", "€1,200.50", "1200.50 euros", "1 200,50 €"],
@@ -52,6 +55,24 @@ def test_a_fact_has_one_value_however_it_is_written(same: list[str]) -> None:
     ],
 )
 def test_a_range_shares_its_unit(text: str, found: list[str]) -> None:
+    assert values(text) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("from 5 to -5 °C", ["5 °c", "-5 °c"]),
+        ("5 -10 items", ["5", "10"]),
+        ("20 °C -25 °C", ["20 °c", "25 °c"]),
+        ("5% -10%", ["5 %", "10 %"]),
+        ("$10 -$20 or €10-€20", ["10 USD", "20 USD", "10 EUR", "20 EUR"]),
+        ("a fee - 5 euros - is due", ["5 EUR"]),
+        ("a fee—5 euros—is due", ["5 EUR"]),
+    ],
+)
+def test_a_dash_between_two_numbers_or_before_a_blank_is_no_minus(
+    text: str, found: list[str]
+) -> None:
     assert values(text) == found
 
 
