@@ -174,6 +174,13 @@ def clustered(samples: Sequence[Sample], *parts: str) -> tuple[Sample, ...]:
 
 CSV = (".csv", ".tsv")
 
+# What files begin with that are no text.
+NO_TEXT_TABLES = {
+    b"PK\x03\x04": "an Excel workbook or a zip archive",
+    b"\xd0\xcf\x11\xe0": "an old Excel workbook",
+    b"\x1f\x8b": "packed by gzip",
+    b"PAR1": "Parquet",
+}
 CUT = "the file ends inside of a line: the run was stopped while it wrote, or the copy is not whole"
 
 
@@ -208,6 +215,7 @@ def read_csv(path: Path) -> list[tuple[int, dict[str, str]]]:
     """Line number and cells of each row of a table with a header, its cells divided by commas,
     semicolons or tabs. Raises InputError naming file and line.
     """
+    refuse_no_text_table(path)
     try:
         text = read_input(path).decode()
     except UnicodeDecodeError as error:
@@ -232,6 +240,16 @@ def read_csv(path: Path) -> list[tuple[int, dict[str, str]]]:
     except csv.Error as error:
         raise InputError(f"is no CSV: {error}", file=path, line=number) from None
     return rows
+
+
+def refuse_no_text_table(path: Path) -> None:
+    """Raise InputError for a table in one of the other formats that tables are often in."""
+    first = first_line(path)
+    other = next((name for start, name in NO_TEXT_TABLES.items() if first.startswith(start)), None)
+    if isinstance(complete(first), (dict, list)) or first.strip() in (b"{", b"[", b"[{"):
+        other = "JSON"
+    if other:
+        raise InputError(f"is {other}, and no CSV: save it as CSV", file=path)
 
 
 def read_table(path: Path) -> list[tuple[int, dict[str, Any]]]:
@@ -330,7 +348,8 @@ def parsed(data: bytes, path: Path, number: int | None = None) -> Any:
         problem = f"is not UTF-8 at byte {error.start}"
     except json.JSONDecodeError as error:
         cut = number is not None and not data.endswith(b"\n")
-        problem = CUT if cut else f"is not JSON: {error.msg}"
+        place = f"{error.msg.removesuffix(' at')} at character {error.colno}"
+        problem = CUT if cut else f"is not JSON: {place}"
         number = number or error.lineno
     except RecursionError:
         problem = "is nested too deep"

@@ -296,6 +296,12 @@ def test_rows_without_a_name_are_told_by_question_else_by_place(write: Callable[
         (b"expected,answer,answer\na,b,c\n", ":1: two columns have one name"),
         (b'expected,answer\nyes,"no\n', ":2: is no CSV: "),
         (b"item,answer\na,0.4\n", ": column 'answer' holds numbers: scores go by --from jsonl"),
+        (b'[{"expected": "a", "answer": "b"}]', "is JSON, and no CSV: save it as CSV"),
+        (b'[\n  {"expected": "a", "answer": "b"}\n]', "is JSON, and no CSV"),
+        (b'{"expected": "a", "answer": "b"}\n' * 2, "is JSON, and no CSV"),
+        (b"PK\x03\x04\x14\0", "is an Excel workbook or a zip archive, and no CSV"),
+        (b"\x1f\x8b\x08\0", "is packed by gzip, and no CSV"),
+        (b"PAR1\x15", "is Parquet, and no CSV"),
         (b"expected,answer\nyes,\xe9t\xe9\n", "is not UTF-8 at byte 20: save it as UTF-8"),
     ],
 )
