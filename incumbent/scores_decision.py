@@ -1,7 +1,7 @@
 """`incumbent.decide`: a verdict on scores that a program holds, as the command gives on files."""
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from numbers import Real
 from pathlib import Path
@@ -97,7 +97,8 @@ def decide(
         better: Of a metric, "less" where less is better; more is, of those not named.
         policy: What must be shown, as in a policy file: {"gating": ["accuracy"], "alpha": 0.1}.
         look: Which comparison on these items it is, from 1: later ones must show more.
-        allow_missing: The share of items that may be missing; None: 0.02.
+        allow_missing: The share of items that may be missing; None: 0.02 of items without a score,
+            and none that one side lacks, has twice or asks differently.
 
     Raises:
         ScoresError: a ValueError that says which row, field or item keeps the scores from being
@@ -107,7 +108,7 @@ def decide(
         refuse_slips(metrics, better, look, allow_missing)
         old_rows, new_rows = sides_of(scores, new)
         logs = [
-            log_of_rows(Path(side), enumerate(rows, start=1))
+            log_of_rows(Path(side), enumerate(rows, start=1), metrics)
             for side, rows in (("old", old_rows), ("new", new_rows))
         ]
         refuse_unknown_ways(
@@ -278,10 +279,10 @@ def sides_of(
     old, other = listed(scores), listed(new)
     if new is not None:
         refuse_unpaired(numbers_of(old), numbers_of(other))
-        return list(rows_of(old)), list(rows_of(other))
+        return list(rows_of(old, "old")), list(rows_of(other, "new"))
     if numbers_of(old):
         raise InputError("these are scores of one system: give the new ones as second argument")
-    pairs = [both_sides(row, number) for number, row in enumerate(rows_of(old), start=1)]
+    pairs = [both_sides(row, number) for number, row in enumerate(rows_of(old, "scores"), start=1)]
     return [first for first, _ in pairs], [two for _, two in pairs]
 
 
@@ -291,6 +292,8 @@ def listed(scores: Any) -> Any:
         return scores
     if hasattr(scores, "tolist"):
         return scores.tolist()
+    if isinstance(scores, Set):
+        raise InputError(f"a set has no order to pair by, and equal scores once: {FORMS}")
     is_iterable = isinstance(scores, Iterable) and not isinstance(scores, str)
     return list(scores) if is_iterable else scores
 
@@ -311,12 +314,20 @@ def refuse_unpaired(old: int | None, new: int | None) -> None:
         raise InputError(f"{problem}: {by_item}")
 
 
-def rows_of(scores: Any) -> Iterator[dict[str, Any]]:
+def rows_of(scores: Any, side: str) -> Iterator[dict[str, Any]]:
     if hasattr(scores, "to_dict") and hasattr(scores, "columns"):  # a DataFrame
         told = scores.index.name is None and any(name in scores.columns for name in NAMES["item"])
-        scores = scores.to_dict("records" if told or "item" in scores.columns else "index")
+        by_index = not told and "item" not in scores.columns
+        if by_index and not scores.index.is_unique:
+            twice = scores.index[scores.index.duplicated()][0]
+            problem = f"the index names item {twice!r} twice: give a column `item`"
+            raise InputError(f"{problem}, or call reset_index()", file=side)
+        scores = scores.to_dict("index" if by_index else "records")
     if hasattr(scores, "items"):
         for item, value in scores.items():
+            if isinstance(value, Collection) and not isinstance(value, (str, Mapping)):
+                problem = f"{item!r} holds several values, and is no item with a score: {FORMS}"
+                raise InputError(problem, file=side)
             yield {"item": str(item), **(value if isinstance(value, Mapping) else {"score": value})}
         return
     if not isinstance(scores, list):

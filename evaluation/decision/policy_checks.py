@@ -298,8 +298,8 @@ def missing_items(measured: Measured, policy: Policy) -> Iterator[str]:
             yield f"{lack}, and the policy allows {policy.unjudged_cap:.0%}"
         elif unbounded(evidence):
             yield (
-                f"{lack}, and how bad they may be is not known: say what {metric} can be in "
-                "`ranges` of its scorer's class, or of the policy"
+                f"{lack}, and how bad they may be is not known: say the least and the most that it "
+                f"can be by `ranges: {{{metric}: [0, 1]}}` in the policy, or in its scorer's class"
             )
 
 

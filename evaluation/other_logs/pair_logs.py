@@ -232,28 +232,47 @@ TASK = "items"
 ASKED = ("prompt", "input", "question", "target", "reference", "expected", "choices")
 KNOWN = {"item", "cluster", "slices", "scores", "error", *ASKED}
 BOTH = "has scores of both sides: give it alone, by --scores"
+LeftOut = dict[str, tuple[int, Any]]  # by field: the first line where it is no number, and what
 LACKS = 'lacks "item", the name by which both files know it'
 
 
-def read_scores_jsonl(path: Path) -> SystemLog:
+def read_scores_jsonl(path: Path, options: ReadingOptions) -> SystemLog:
     """Read {"item", "cluster"?, "slices"?, "error"?, scores} a line, its scores flat or under
     "scores". A score that is null or NaN is missing. Raises InputError naming file, line, field.
     """
     if path.is_dir():
         raise InputError("is a folder: name the file with the system's scores", file=path)
-    return log_of_rows(path, read_rows(path))
+    return log_of_rows(path, read_rows(path), options.metrics)
 
 
-def log_of_rows(path: Path, rows: Iterable[tuple[int, dict[str, Any]]]) -> SystemLog:
+def log_of_rows(
+    path: Path, rows: Iterable[tuple[int, dict[str, Any]]], metrics: Sequence[str] = ()
+) -> SystemLog:
     """The same of rows with their numbers, wherever they are from; errors name them by `path`."""
-    left_out: set[str] = set()
-    samples = without_repeats(sample_of(row, path, number, left_out) for number, row in rows)
+    left_out: LeftOut = {}
+    read = [sample_of(row, path, number, left_out) for number, row in rows]
+    refuse_texts_among_scores(read, left_out, path, metrics)
+    samples = without_repeats(read)
     notes = [f"fields that are no numbers: {', '.join(sorted(left_out))}"] if left_out else []
     grouped = clustered(samples, *ASKED)
     return SystemLog(path=path, system=path.stem, samples=grouped, notes={TASK: notes})
 
 
-def sample_of(row: dict[str, Any], path: Path, number: int, left_out: set[str]) -> Sample:
+def refuse_texts_among_scores(
+    samples: Sequence[Sample], left_out: LeftOut, path: Path, metrics: Sequence[str]
+) -> None:
+    """Raise InputError for a metric that was chosen, or a field of which most values are numbers,
+    where another value is none.
+    """
+    chosen = {name.rpartition("=")[2] for name in metrics}
+    for name, (number, value) in left_out.items():
+        scores = sum(name in sample.metrics for sample in samples)
+        if name in chosen if chosen else 2 * scores > len(samples):
+            problem = f"{quoted(value)} is no number: a missing score is null"
+            raise InputError(problem, file=path, line=number, field=name)
+
+
+def sample_of(row: dict[str, Any], path: Path, number: int, left_out: LeftOut) -> Sample:
     name, cluster = row.get("item"), row.get("cluster")
     if name is None or isinstance(name, (dict, list)) or not str(name):
         raise InputError(LACKS, file=path, line=number, field="item")
@@ -279,7 +298,7 @@ def asked_of(row: Mapping[str, Any], cluster: object, slices: tuple[str, ...]) -
 
 
 def metrics_of(
-    row: Mapping[str, Any], path: Path, number: int, left_out: set[str]
+    row: Mapping[str, Any], path: Path, number: int, left_out: LeftOut
 ) -> Iterator[tuple[str, float | None]]:
     """Scores under "scores" must be numbers or null; of flat fields the others are left out."""
     inside = row.get("scores")
@@ -293,7 +312,7 @@ def metrics_of(
             if value is None or isinstance(value, Real):
                 yield name, as_score(value)
             else:
-                left_out.add(name)
+                left_out.setdefault(name, (number, value))
 
 
 # --- log readers ----------------------------------------------------------------------------------
@@ -311,7 +330,7 @@ READERS: dict[Tool, Callable[[Path, ReadingOptions], SystemLog]] = {
     "deepeval": lambda path, _: read_deepeval(path),
     "langfuse": read_langfuse,
     "csv": read_csv_answers,
-    "jsonl": lambda path, _: read_scores_jsonl(path),
+    "jsonl": read_scores_jsonl,
 }
 # The options that some of them take: several systems in one file, and columns by what they hold.
 SEVERAL_SYSTEMS: tuple[Tool, ...] = ("promptfoo", "csv")

@@ -100,14 +100,15 @@ def decide(
         list[str] | None,
         typer.Option(
             metavar="WHAT=NAME",
-            help="What a column of a CSV holds: item, question, expected, cluster or slices, as in "
-            "expected=gold.",
+            help="What a column of a CSV holds: item, question, expected, cluster or slices.",
         ),
     ] = None,
     allow_missing: Annotated[
         float | None,
         typer.Option(
-            min=0, max=1, help="The share of items that may be missing; if left out, 0.02."
+            min=0,
+            max=1,
+            help="The share of items that may be missing; if left out, 0.02 that lack a score.",
         ),
     ] = None,
     write: Annotated[
@@ -223,7 +224,6 @@ def refuse_overwriting(options: DecideOptions) -> None:
 
 def decide_on_demo(options: DecideOptions) -> int:
     """Write the demo's logs, and decide on the few items and on all; returns the latter's code.
-
     Raises InputError for a file in their place.
     """
     if options.scores or options.tool or len(options.paths) > 1:

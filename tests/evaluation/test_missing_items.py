@@ -90,8 +90,9 @@ def test_without_a_stated_range_a_metric_with_missing_items_gates_nothing() -> N
     verdict, reason = decided(table(*items), Policy(gating=("own",)))
     assert verdict is Verdict.HOLD
     assert reason == (
-        "1 of 100 items have no score of own, and how bad they may be is not known: say what own "
-        "can be in `ranges` of its scorer's class, or of the policy"
+        "1 of 100 items have no score of own, and how bad they may be is not known: say the least "
+        "and the most that it can be by `ranges: {own: [0, 1]}` in the policy, or in its scorer's "
+        "class"
     )
 
 

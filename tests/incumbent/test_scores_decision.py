@@ -104,6 +104,24 @@ def test_metrics_directions_policy_and_looks_are_those_of_the_command() -> None:
         (("path.jsonl",), "scores are a mapping such as"),
         ((["a"],), "a row is str: scores are"),
         (([1.0],), "scores of one system: give the new ones as second argument"),
+        (({0.5, 0.6}, {0.7, 0.8}), "a set has no order to pair by, and equal scores once: scores"),
+        (({"acc": [1, 0]}, {"acc": [1, 1]}), "old: 'acc' holds several values, and is no item"),
+        ((OLD, {"acc": np.ones(3)}), "new: 'acc' holds several values, and is no item"),
+        (
+            (OLD, pd.DataFrame({"acc": [1, 0]}, index=["a", "a"])),
+            "new: the index names item 'a' tw",
+        ),
+        (
+            (
+                [{"item": i, "acc": i} for i in range(4)],
+                [{"item": i, "acc": "x"} for i in range(4)],
+            ),
+            "new: no sample of it has a score",
+        ),
+        (
+            (ROWS[0], [*ROWS[1][:-1], ROWS[1][-1] | {"acc": "x"}]),
+            "new:40: acc: 'x' is no number: a missing score is null",
+        ),
         (([0.5] * 3, [0.5] * 2), "there are 3 old and 2 new numbers, which are paired by their p"),
         (([0.5] * 3, NEW), "one side is a list of numbers, which names no item: give both as map"),
         (([{"item": "a"}],), "scores:1: has not both `old` and `new`"),

@@ -271,7 +271,18 @@ def test_a_metric_of_some_items_is_compared_on_them_when_it_is_named(champion: P
         ('{"item": "a", "scores": {"acc": "0.7"}}\n', ":1: scores.acc: '0.7' is no number"),
         ('{"item": "a", "slices": "x", "acc": 1}\n', ":1: slices: 'x' is neither"),
         ('{"item": "a", "acc": 1}\n{"item": "b", "ac', ":2: the file ends inside of a line"),
-        ('{"item": "a", "acc": 1}\n{"item": }\n', ":2: is not JSON"),
+        (
+            '{"item": "a", "acc": 1}\n{"item": }\n',
+            ":2: is not JSON: Expecting value at character 10",
+        ),
+        (
+            '{"item": "a", "acc": 1}\n{"item": "b", "ac\n{"item": "c", "acc": 1}\n',
+            ":2: is not JSON: Invalid control character at character 18",
+        ),
+        (
+            '{"item": "a", "acc": 1}\n{"item": "b", "acc": 0}\n{"item": "c", "acc": "x"}\n',
+            ":3: acc: 'x' is no number: a missing score is null",
+        ),
         ('{"item": "a", "acc": 1}\n[1]\n', ":2: [1] is no JSON object"),
     ],
 )
