@@ -188,6 +188,19 @@ def test_q_and_a_are_question_and_answer_but_not_of_a_multiple_choice() -> None:
     assert read_names(["Q", "A", "B"])["A"].role is None
 
 
+def test_beside_answers_a_text_that_asks_is_the_question_whatever_it_is_called() -> None:
+    asked, told = {"q": T.questions(), "answer": T.sentences()}, T.sentences
+    assert guessed(named(asked)).columns.prompt == ("q",)
+    answered = named(asked | {"gpt_4o": told(), "ours": told()})
+    assert guessed(answered).columns.prompt == ("q",)
+
+
+def test_of_several_texts_that_ask_nothing_none_is_taken_for_the_question() -> None:
+    rows = named({"gold": T.sentences(), "gpt_4o": T.sentences(), "ours": T.sentences()})
+    assert "choose:\n  --prompt ours --completion gold\n" in refused(rows)
+    assert guessed(rows, prompt=("ours",)).columns.completion == "gold"
+
+
 @pytest.mark.parametrize(
     ("kind", "values"),
     [

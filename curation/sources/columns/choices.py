@@ -187,7 +187,8 @@ def find_pair(columns: Sequence[ColumnProfile], given: NamedColumns) -> FittingC
 
 def is_other(column: ColumnProfile) -> bool:
     """A text of which the name does not say what it is."""
-    option = len(column.name) == 1  # of a multiple choice: A, B, C and D
+    # Of a multiple choice: A, B, C and D.
+    option = len(column.name) == 1 and column.questions < ASK
     untold = column.role in (None, "body", "title", "context", "chat")
     return untold and not option and not column.has_classes
 
@@ -256,9 +257,17 @@ def only_prompts(
 
 
 def only_answers(answers: Sequence[ColumnProfile], free: Sequence[ColumnProfile]) -> FittingColumns:
+    """Answers beside texts whose names say nothing: those that ask, where others do not."""
     others = [c for c in free if is_other(c)]
+    asking = [c for c in others if c.questions >= ASK]
+    if asking and all(c.questions <= TELL for c in others if c not in asking):
+        others = asking
     choices = tuple(ColumnChoice((other.name,), c.name) for c in answers for other in others)
-    return FittingColumns(choices, None if choices else "no column holds what was asked")
+    if not choices:
+        return FittingColumns(choices, "no column holds what was asked")
+    rivals = [] if asking else unused(free, (choice.names for choice in choices))
+    unsure = "no column's name or texts say that it asks, and there are several texts"
+    return FittingColumns(choices, unsure if rivals else None)
 
 
 def from_texts_alone(
