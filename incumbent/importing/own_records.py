@@ -16,7 +16,7 @@ from curation.sources.source_file import TRAFFIC, guess_format, read_source_file
 from curation.sources.table_rows import rows_of_table
 from curation.sources.tables.read_table import read_tables
 from curation.sources.tables.table import Table, TableRow
-from incumbent.init.own_sources import HowRead
+from incumbent.init.own_sources import HowRead, unread_files
 from project.errors import InputError
 from project.records.data import Document, Origin, Row
 
@@ -47,6 +47,7 @@ class OwnRecords:
     tables: list[Table] = field(default_factory=list)
     guesses: list[Guess] = field(default_factory=list)  # of tables, what their columns are
     formats: dict[Path, str] = field(default_factory=dict)  # of what is no table
+    aside: list[Path] = field(default_factory=list)  # files of folders that are not read
 
     @property
     def kind(self) -> Kind:
@@ -54,14 +55,14 @@ class OwnRecords:
         return kind_of(self.made[0])
 
     def by_kind(self) -> "list[OwnRecords]":
-        """The records by their kind; what was lost is told with the first ones."""
+        """The records by their kind; what was lost or not read is told with the first ones."""
         parts: dict[Kind, OwnRecords] = {}
         for made, name in zip(self.made, self.ids, strict=True):
             part = parts.setdefault(kind_of(made), OwnRecords(lines=self.lines))
             part.made.append(made)
             part.ids.append(name)
         first, *_ = parts.values()
-        first.lost = self.lost
+        first.lost, first.aside = self.lost, self.aside
         return list(parts.values())
 
 
@@ -103,6 +104,7 @@ def records_of(path: Path, how: HowRead, records: OwnRecords) -> Iterator[tuple[
     if form == TRAFFIC:
         problem = "is a traffic log, of which nothing is learnt before a person accepts it"
         raise InputError(f"{problem}: `incumbent data import` makes queues of it", file=path)
+    records.aside += unread_files(path, form)
     if form not in TABLES and not (form in PLAIN and how.columns):
         records.formats[path] = form
         yield from ((read, False) for read in read_other(path, form, how))

@@ -136,6 +136,13 @@ class HowRead(NamedColumns):
         return shlex.join([*COMMAND.split(), *map(str, files), *arguments_of(self.export), *words])
 
 
+def unread_files(path: Path, form: str) -> list[Path]:
+    """Files of a folder that are not read, by the format that it is read as."""
+    if form == "documents":
+        return [file for file in files_in(path) if file not in documents_in(path)]
+    return left_aside(path)
+
+
 @dataclass(frozen=True)
 class OwnFile:
     """A file or a folder, by its format, and what is in it: tables, or what was made of records."""
@@ -168,10 +175,7 @@ class OwnFile:
 
     @property
     def aside(self) -> list[Path]:
-        """Files of a folder that are not read."""
-        if self.format == "documents":
-            return [file for file in files_in(self.path) if file not in documents_in(self.path)]
-        return left_aside(self.path)
+        return unread_files(self.path, self.format)
 
     @property
     def summary(self) -> str:
@@ -334,13 +338,17 @@ def own_file_lines(files: OwnFiles) -> LabelledLines:
     if len(tables) > MOST_FILES:
         lines.append(f"and {counted(len(tables) - MOST_FILES, 'file')} more")
     lines += [file.summary for file in files.files if not file.tables]
-    if aside := [str(path) for file in files.files for path in file.aside]:
-        lines.append(f"left aside, by their names: {some(aside)}")
-    if texts := [path for file in files.files for path in file.aside if is_raw_text(path)]:
+    aside = [path for file in files.files for path in file.aside]
+    lines += aside_lines(aside)
+    if texts := list(filter(is_raw_text, aside)):
         lines.append(
             f"  raw text is learnt too where it is named: --from {shlex.quote(str(texts[0]))}"
         )
     return LabelledLines("files" if max(len(files.files), len(tables)) > 1 else "file", lines)
+
+
+def aside_lines(paths: Sequence[Path]) -> list[str]:
+    return [f"left aside, by their names: {some(map(str, paths))}"] if paths else []
 
 
 def is_raw_text(path: Path) -> bool:

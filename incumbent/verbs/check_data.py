@@ -12,6 +12,7 @@ from incumbent.importing.own_records import Kind, OwnRecords, read_own
 from incumbent.init.own_sources import (
     HowRead,
     LabelledLines,
+    aside_lines,
     column_lines,
     file_lines,
     show,
@@ -153,6 +154,7 @@ def as_fields(records: OwnRecords, checks: Sequence[Check]) -> dict[str, Any]:
             }
             for outcome in checks
         },
+        "left_aside": list(map(str, records.aside)),
         "lines": {name: lines for name, lines in records.lines.items() if name in named},
     }
 
@@ -194,6 +196,7 @@ def reading_lines(records: OwnRecords) -> Iterator[LabelledLines]:
     """How the files were read: whoever sees that it is wrong says it by options."""
     files = [line for table in records.tables for line in file_lines(table)]
     files += [f"{path}: {form}" for path, form in records.formats.items()]
+    files += aside_lines(records.aside)
     yield LabelledLines("read", files)
     for guessed in records.guesses:
         yield from column_lines(guessed)

@@ -216,6 +216,15 @@ def test_people_read_how_the_file_was_read_and_what_to_do() -> None:
     assert "Bring more rows" in output
 
 
+def test_files_of_a_folder_that_are_no_data_are_named() -> None:
+    Path("mix").mkdir()
+    write("mix/rows.jsonl", good())
+    Path("mix/readme.md").write_text("# About these rows\n")
+    Path("mix/report.png").write_bytes(b"\x89PNG")
+    assert "left aside, by their names: mix/readme.md, mix/report.png" in printed("mix")
+    assert told("mix")["left_aside"] == ["mix/readme.md", "mix/report.png"]
+
+
 def test_an_export_is_read_by_the_fields_that_are_named() -> None:
     said = {"type": "textarea", "from_name": "a", "to_name": "t", "value": {"text": ["One."]}}
     task = {"id": 1, "data": {"q": "What?", "hint": "x"}, "annotations": [{"result": [said]}]}
