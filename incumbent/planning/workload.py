@@ -284,6 +284,7 @@ class Workload:
     reference: int  # of the longest completion whose likelihood is asked for
     sealed: int
     missing: tuple[str, ...] = ()  # what is not known of steps that are taken
+    estimated: bool = False  # not every row was counted, nor dealt as stage `curate` will
 
     @property
     def tokens(self) -> int:
@@ -317,6 +318,7 @@ def workload(rows: RowLengths, settings: RunSettings, *, champion: bool) -> Work
             for name in settings.taken
             if name in SOURCES and name not in steps
         ),
+        estimated=rows.assumed is not None,
     )
 
 

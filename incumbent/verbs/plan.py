@@ -93,19 +93,21 @@ def print_plan(
 
 
 def print_tokens(work: Workload) -> None:
+    about = "about " if work.estimated else ""
     for name, step in work.steps.items():
         read = f", {step.read:,} read to compare with" if step.read else ""
         console.print(
-            f"{step.tokens:,} tokens trained in step {name}: {step.examples:,} {EXAMPLES[name]} in "
-            f"{step.batches:,} batches, the longest of {step.longest}{read}"
+            f"{about}{step.tokens:,} tokens trained in step {name}: {step.examples:,} "
+            f"{EXAMPLES[name]} in {step.batches:,} batches, the longest of {step.longest}{read}"
         )
     answered = sum(asked.count for asked in work.answering)
     console.print(
-        f"{work.read:,} tokens read and {work.generated:,} generated, for {answered:,} answers:"
+        f"{about}{work.read:,} tokens read and {work.generated:,} generated, "
+        f"for {answered:,} answers:"
     )
     for asked in work.answering:
         console.print(
-            f"  {asked.count:,} of {asked.system} to {asked.rows}: prompts of "
+            f"  {about}{asked.count:,} of {asked.system} to {asked.rows}: prompts of "
             f"{asked.alike + asked.prompt:.0f} tokens, about {asked.answer:.0f} generated"
         )
 

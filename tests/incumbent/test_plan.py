@@ -504,6 +504,9 @@ def test_rows_that_are_not_split_are_dealt_by_the_shares() -> None:
     plan = planned()
     assert plan["steps"]["sft"]["examples"] == 70
     assert "not yet split" in plan["assumed"][0]
+    printed = printed_by("plan")
+    assert re.search(r"about [\d,]+ tokens trained in step sft: 70 rows", printed)
+    assert "about 20 of challenger to sealed" in printed
 
 
 @pytest.mark.usefixtures("machine")
