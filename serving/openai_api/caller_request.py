@@ -221,6 +221,7 @@ NOTHING: dict[str, tuple[Any, ...]] = {
     "parallel_tool_calls": (True,),
 }
 LONGEST_NAME = 60  # characters of a name that another is looked for
+NO_FIELD = "A field that there is not was refused."  # in a log: a caller may name it as it likes
 # All that may be passed on to some engine. The embedded one refuses by itself what it does not do.
 PASSED = frozenset[str]().union(*DONE.values(), NOTHING)
 
@@ -234,7 +235,8 @@ def foreign(name: str, known: Sequence[str]) -> ApiError:
     alike = get_close_matches(name[:LONGEST_NAME], known, n=1)
     hint = f" Did you mean `{alike[0]}`?" if alike else ""
     short = shortened(name)
-    return ApiError(400, f"`{short}` cannot be chosen by a request.{hint}", param=short)
+    problem = f"`{short}` cannot be chosen by a request.{hint}"
+    return ApiError(400, problem, param=short, logged=NO_FIELD)
 
 
 # --- question -------------------------------------------------------------------------------------
@@ -353,7 +355,8 @@ def invalid(error: ValidationError, known: Sequence[str] = ()) -> ApiError:
     if first["type"] == "extra_forbidden":
         alike = get_close_matches(field, known, n=1)
         hint = f"; did you mean `{alike[0]}`?" if alike else "."
-        return ApiError(400, f"`{field}`: there is no such field{hint}", param=field)
+        problem = f"`{field}`: there is no such field{hint}"
+        return ApiError(400, problem, param=field, logged=NO_FIELD)
     return ApiError(400, f"`{field}`: {first['msg'].removeprefix('Value error, ')}.", param=field)
 
 

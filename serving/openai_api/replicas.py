@@ -298,8 +298,7 @@ def refuse_control_tokens(fields: Mapping[str, Any], base: ModelPin, engine: str
                     f"here ({engine}) would not read as text. Leave it out, or write it with a "
                     "space in it."
                 )
-                logged = f"`{field}` holds a control token"
-                raise ApiError(400, problem, param=field, code="control_token", logged=logged)
+                raise ApiError(400, problem, param=field, code="control_token")
 
 
 def without_control_tokens(shown: ShownEvidence, base: ModelPin) -> ShownEvidence:

@@ -44,11 +44,15 @@ class ApiError(Exception):
     param: str | None = None  # the field of the request that it is about
     code: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
-    logged: str | None = None  # in a log, where the message may quote what the request says
+    logged: str | None = None  # in a log, instead of the message
 
     @property
     def for_log(self) -> str:
-        return self.message if self.logged is None else self.logged
+        """A refusal may quote what the request says, which no log holds: the field stands there."""
+        if self.logged is not None or self.status != 400:
+            return self.message if self.logged is None else self.logged
+        field = f"`{self.param.partition('.')[0]}`" if self.param else "The request"
+        return f"{field} was refused{f' ({self.code})' if self.code else ''}."
 
     @property
     def body(self) -> dict[str, Any]:

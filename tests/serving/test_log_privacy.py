@@ -2,11 +2,13 @@
 
 import json
 import logging
+from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
 from evaluation.generation.backends.backend import BUSY, BackendError
+from serving.openai_api.caller_request import NO_FIELD
 from serving.openai_api.gateway import Gateway
 from serving.traffic_log.metrics import RequestLogFormatter
 from tests.serving.conftest import NamingBackend, asking
@@ -32,6 +34,51 @@ def test_a_complaint_that_quotes_the_prompt_is_in_no_log(
     lines = [RequestLogFormatter().format(record) for record in caplog.records]
     assert json.loads(lines[-1])["status"] == answer.status_code
     assert "my secret" not in "".join(lines)
+
+
+CALL = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "my secret"}}
+PART = {"type": "text", "text": "x", "my secret": 1}
+SCHEMA = {"type": "function", "function": {"name": "f", "parameters": {"type": "my secret"}}}
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"messages": [{"role": "assistant", "content": None, "tool_calls": [CALL]}]}, "messages"),
+        ({"messages": [{"role": "user", "content": [PART]}]}, None),
+        ({"messages": [{"role": "my secret", "content": "x"}]}, "messages"),
+        ({"tools": [SCHEMA]}, "tools"),
+        ({"incumbent": {"evidence": "my secret"}}, "incumbent"),
+        ({"logit_bias": {"my secret": "x"}}, "logit_bias"),
+        ({"n": 17}, "n"),
+    ],
+)
+def test_a_refusal_of_what_a_request_says_is_logged_by_its_field_alone(
+    client: TestClient, caplog: pytest.LogCaptureFixture, fields: dict[str, Any], field: str | None
+) -> None:
+    """Small models write broken arguments often, and clients send them back."""
+    caplog.set_level(logging.INFO)
+    assert client.post(CHAT, json=asking() | fields).status_code == 400
+    line = RequestLogFormatter().format(caplog.records[-1])
+    assert json.loads(line)["error"] == (f"`{field}` was refused." if field else NO_FIELD)
+    assert "my secret" not in line
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize("named", ['"my secret": 1', '"my secret": 1, "my secret": 2'])
+@pytest.mark.parametrize(
+    ("path", "body"), [(CHAT, asking()), ("/v1/feedback", {"id": "x", "rating": 1})]
+)
+def test_a_name_of_a_field_that_there_is_not_is_in_no_log(
+    client: TestClient, caplog: pytest.LogCaptureFixture, path: str, body: Any, named: str
+) -> None:
+    caplog.set_level(logging.INFO)
+    content = f"{json.dumps(body)[:-1]}, {named}}}"
+    assert client.post(path, content=content).status_code == 400
+    line = RequestLogFormatter().format(caplog.records[-1])
+    assert "was refused." in line
+    assert "my secret" not in line
 
 
 @pytest.mark.attack
