@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 
 from monitoring.drift.reference import LEAST_USERS
 from monitoring.drift.reference_rows import WEEK
-from monitoring.drift.reference_store import NoReference, References
+from monitoring.drift.reference_store import PROMPTS, NoReference, References, find_reference
 from monitoring.drift.signal_tests import FEWEST_USERS
 from monitoring.drift.user_days import UserDays
 from monitoring.monitoring_settings import quarantine_folder
@@ -259,15 +259,20 @@ def lost_dates(
     if not begun:
         return []
     asleep = timedelta(days=min((now.date() - max(begun)).days + 1, REMEMBERED))
-    beyond = cron.date(now - schedule.catch_up)
-    fired = due(cron, now, begun, asleep)
-    return [missed for missed in fired if max(begun) < missed < min(day, beyond)]
+    made_up_for = due(cron, now, begun, schedule.catch_up)
+    missed = due(cron, now, [*begun, *made_up_for], asleep)
+    return [lost for lost in missed if max(begun) < lost < day]
 
 
 def lost_notes(context: NightContext, schedule: ScheduleParams, day: date) -> list[str]:
-    """Which nights before a day's nobody judged, by their dates, and how each still is."""
+    """Which nights before a day's nobody judged, by their dates, and how each still is; none from
+    before the champion's reference, with which nothing can compare them.
+    """
     registry = context.registry
     dates = lost_dates(registry.engine, registry.family, schedule, day, registry.clock())
+    champion = registry.champion() if dates else None
+    frozen = champion and find_reference(context, champion, PROMPTS, dates[0])
+    dates = [lost for lost in dates if frozen and lost >= frozen.first]
     if not dates:
         return []
     named = ", ".join(map(str, dates)) if len(dates) <= LISTED else f"{dates[0]} to {dates[-1]}"

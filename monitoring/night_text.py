@@ -309,6 +309,8 @@ LOOK_AT_ANSWERS = (
 
 
 def too_little(night: Night) -> str:
+    if not (night.reference or night.hindrance):  # the champion's reference is of later nights
+        return "Nothing."
     most = max((reading.n for reading in night.readings), default=0)
     seen = f": {counted(most, 'user')} in its longest window" if most else ""
     return f"Nothing: there was too little traffic to tell{seen}."

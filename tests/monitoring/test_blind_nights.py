@@ -229,6 +229,38 @@ def test_nights_that_a_scheduler_slept_through_are_judged_late_or_told_by_name(
     assert run(context, 5, []).verdict is DriftVerdict.NO_DRIFT
 
 
+@pytest.mark.parametrize("hour", [0, 2, 3, 12, 23])
+def test_each_night_is_made_up_for_or_told_at_any_hour_at_which_a_scheduler_wakes(
+    context: NightContext, hour: int
+) -> None:
+    """The line fires at 02:30: the oldest night that is made up for is another one before that."""
+    schedule, engine = ScheduleParams(catch_up_days=2), context.registry.engine
+    run(context, 3)
+    woken = datetime(2026, 3, 14, hour, tzinfo=UTC)
+    context.registry.clock = lambda: woken
+    scheduler = scheduler_of(context, schedule=schedule)
+    scheduler.clock = context.registry.clock
+    scheduler.tick()
+    (notice,) = [n.notice for n in newest_notices(engine, 9) if n.notice.kind == "nights-lost"]
+    judged = [n for n in range(4, 13) if check_of(engine, "bank", day(n))]
+    told = [n for n in range(4, 13) if str(day(n)) in notice.text]
+    assert told + judged == list(range(4, 11 if hour < 3 else 12))
+
+
+def test_a_night_from_before_the_champion_s_reference_is_none_that_was_never_judged(
+    context: NightContext,
+) -> None:
+    """No command could judge it."""
+    run(context, -9, [])
+    night = run(context, 3)
+    assert night.reference
+    assert not [n for n in night.notes if n.startswith("never judged")]
+    assert [n for n in run(context, 6).notes if n.startswith("never judged: 2 nights, 2026-03-06")]
+    early = run(context, 2, [])
+    assert early.reasons == ("the reference was frozen for nights from 2026-03-05",)
+    assert duty(early) == "Nothing."
+
+
 def replace_heartbeat(scheduler: Scheduler) -> None:
     """By one of this moment: `--check` asks the real clock."""
     scheduler.clock = lambda: datetime.now(UTC)
