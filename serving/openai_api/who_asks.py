@@ -11,14 +11,15 @@ from typing import Annotated
 from urllib.parse import urlsplit
 
 import yaml
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 from starlette.datastructures import Headers
 
 from project.canonical import digest_bytes
 from project.errors import InputError
-from project.files import state_of, write_bytes
+from project.files import home, locked, state_of, write_bytes
 from project.listening import is_loopback, is_private
-from project.settings import Settings, read_settings
+from project.settings import Settings, read_settings, validated
+from project.yaml_text import with_value, written
 from serving.openai_api.request_body import ApiError
 
 # --- key file -------------------------------------------------------------------------------------
@@ -30,14 +31,24 @@ NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"  # of a caller
 LONGEST = 512  # characters of a key that anybody presents
 LOOK_SECONDS = 1.0  # between two looks whether the file has changed
 
+
+def sha256(value: str) -> str:
+    if not re.fullmatch(r"[0-9a-f]{64}", value):  # a key itself, which is quoted nowhere
+        raise ValueError(
+            "is no SHA-256 of a key: take the line out, and `incumbent serve --add-key NAME` makes "
+            "a key and its hash"
+        )
+    return value
+
+
 CallerName = Annotated[str, StringConstraints(pattern=NAME)]
-Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Sha256 = Annotated[str, AfterValidator(sha256)]
 
 
 class CallerKeys(Settings):
     """The file: {keys: {caller: SHA-256 of the key, in hex}, operators: [caller]}."""
 
-    keys: dict[CallerName, Sha256] = Field(min_length=1)
+    keys: dict[CallerName, Sha256] = Field(default_factory=dict)
     # Who sees the gateway itself, and so what concerns other callers: its metrics and its replicas.
     operators: tuple[CallerName, ...] = ()
 
@@ -85,26 +96,45 @@ class KeyFile:
 def read_keys(path: Path) -> CallerKeys:
     if not path.exists():
         raise InputError("is not there: `incumbent serve --add-key NAME` makes it", file=path)
-    return read_settings(CallerKeys, path)
+    known = read_settings(CallerKeys, path)
+    if not known.keys:
+        problem = "names no caller: `incumbent serve --add-key NAME` adds one"
+        raise InputError(problem, file=path, field="keys")
+    if lacking := next((name for name in known.operators if name not in known.keys), None):
+        problem = f"{lacking} has no key: `incumbent serve --add-key {lacking}` makes one"
+        raise InputError(problem, file=path, field="operators")
+    return known
 
 
 def add_key(path: Path, caller: str) -> str:
     """Make a key for a caller, put its SHA-256 into the file, and return it. It is kept nowhere.
 
-    An earlier key of this caller ends. Raises InputError for a name that is none.
+    An earlier key of this caller ends. Raises InputError for a name that is none, and for a file
+    that is laid out so that a program cannot edit it.
     """
     if not re.fullmatch(NAME, caller):
         raise InputError(f"{caller!r} is no name: letters, digits and . _ - only, at most 64")
     key = f"inc-{secrets.token_urlsafe(32)}"
-    known = read_keys(path) if path.exists() else None
-    new = {caller: digest_bytes(key.encode())}
-    kept = CallerKeys(
-        keys={**known.keys, **new} if known else new,
-        operators=known.operators if known else (),
-    )
-    # Nobody finds 256 random bits from their hash, so that the file need not be private.
-    write_bytes(path, yaml.safe_dump(kept.model_dump(mode="json", exclude_defaults=True)).encode())
+    digest = digest_bytes(key.encode())
+    with locked(home() / "serving" / "keys.lock"):  # who does the same meanwhile loses no key
+        known = read_settings(CallerKeys, path) if path.exists() else CallerKeys()
+        text = path.read_bytes().decode() if path.exists() else ""
+        name = caller if caller in known.keys else written(caller)  # 007 is no number
+        text = with_value(text, ["keys", name], digest)
+        if keys_in(text, path) != {**known.keys, caller: digest}:
+            problem = f"cannot be edited by a program: put in by hand {written(caller)}: {digest}"
+            raise InputError(problem, file=path, field="keys")
+        # Nobody finds 256 random bits from their hash, so that the file need not be private.
+        write_bytes(path, text.encode())
     return key
+
+
+def keys_in(text: str, path: Path) -> dict[str, str] | None:
+    """None for a text that is no such file."""
+    try:
+        return validated(CallerKeys, yaml.compose(text, Loader=yaml.SafeLoader), path).keys
+    except (yaml.YAMLError, InputError):
+        return None
 
 
 # --- who asks -------------------------------------------------------------------------------------

@@ -1,6 +1,10 @@
 """Who may ask, how much and how often."""
 
 import asyncio
+import hashlib
+import re
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import httpx2
@@ -56,6 +60,46 @@ def test_nobody_gets_in_without_a_key(
         assert answer.json()["error"]["code"] == "invalid_api_key"
 
 
+def test_of_keys_that_are_made_at_the_same_time_each_one_counts() -> None:
+    names = [f"caller-{number}" for number in range(12)]
+    with ThreadPoolExecutor(len(names)) as shells:
+        made = dict(zip(names, shells.map(partial(add_key, KEYS), names), strict=True))
+    known = KeyFile(KEYS)
+    assert {name: known.caller(key) for name, key in made.items()} == {n: n for n in names}
+
+
+@pytest.mark.parametrize("name", ["ann", "bob", "007", "yes", "1_0"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# ask Jo first\nkeys:\n  ann: {hash}  # since May\n\noperators: [ann]\n",
+        "# ask Jo first\nkeys: {{ann: {hash}}} # since May\n",
+        "# ask Jo first\nkeys: {{}} # since May\n",
+    ],
+)
+def test_a_further_key_leaves_the_rest_of_the_file_as_it_was(text: str, name: str) -> None:
+    text = text.format(hash="0f" * 32)
+    KEYS.write_text(text)
+    key = add_key(KEYS, name)
+    left = KEYS.read_text()
+    assert KeyFile(KEYS).caller(key) == name
+    assert left.startswith("# ask Jo first\n")
+    assert "# since May\n" in left
+    if name != "ann":
+        hashed = hashlib.sha256(key.encode()).hexdigest()
+        assert [part for part in text.split() if part.strip("{}") not in left] == []
+        assert left.count(hashed) == 1
+
+
+def test_a_file_of_keys_that_no_program_can_edit_is_left_as_it_is() -> None:
+    KEYS.write_text("keys: !!map {}\n")
+    with pytest.raises(
+        InputError, match=r"keys: cannot be edited by a program: put in by hand bob: "
+    ):
+        add_key(KEYS, "bob")
+    assert KEYS.read_text() == "keys: !!map {}\n"
+
+
 def test_keys_are_read_again_when_their_file_changes() -> None:
     now = [0.0]
     old = add_key(KEYS, "ann")
@@ -74,13 +118,37 @@ def test_a_file_that_was_broken_since_leaves_what_was_known() -> None:
     assert keys.caller(key) == "ann"
 
 
-@pytest.mark.parametrize("text", ["keys: {}", "keys: {ann: abc}", "keys: {'a b': x}", "- x"])
-def test_a_file_of_keys_that_is_none_is_refused(text: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("keys: {}", "keys: names no caller: `incumbent serve --add-key NAME` adds one"),
+        ("operators: []", "keys: names no caller: `incumbent serve --add-key NAME` adds one"),
+        (
+            "keys: {ann: inc-secret}",
+            "keys.ann: is no SHA-256 of a key: take the line out, and `incumbent serve --add-key "
+            "NAME` makes a key and its hash",
+        ),
+        (
+            f"keys: {{ann: {'0f' * 32}}}\noperators: [ann, ops]",
+            "operators: ops has no key: `incumbent serve --add-key ops` makes one",
+        ),
+        ("keys: {'a b': x}", "keys"),
+        ("- x", ""),
+    ],
+)
+def test_a_file_of_keys_that_is_none_is_refused_with_what_to_do(text: str, told: str) -> None:
     with pytest.raises(InputError, match="--add-key"):
         KeyFile(KEYS)  # it says how a missing one is made
     KEYS.write_text(text)
-    with pytest.raises(InputError, match=r"keys\.yaml"):
+    with pytest.raises(InputError, match=rf"keys\.yaml(:\d+)?: {re.escape(told)}") as refused:
         KeyFile(KEYS)
+    assert "inc-secret" not in str(refused.value)
+
+
+def test_a_key_for_an_operator_may_be_made_after_it_was_named() -> None:
+    KEYS.write_text("operators: [ops]\n")
+    key = add_key(KEYS, "ops")
+    assert KeyFile(KEYS).caller(key) == "ops"
 
 
 def test_the_command_makes_a_key_and_shows_it_once_or_says_where_keys_would_go() -> None:
