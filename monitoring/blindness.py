@@ -23,7 +23,7 @@ from monitoring.night_history import REMEMBERED, check_job, made_a_test, nightly
 from monitoring.night_text import blind_sentence
 from monitoring.scheduling.job import Cron, ScheduleParams, due
 from monitoring.scheduling.runs import runs_of
-from monitoring.traffic.file_lines import NO_DAY, NO_FORMAT
+from monitoring.traffic.file_lines import NO_DAY, NO_FOLDER_DAY, NO_FORMAT
 from monitoring.traffic.partition import ANOTHER_DAY, NO_PROMPT, NO_ZONE, REPEATED
 from project.records.data import counted
 from project.records.drift import Hindrance, HindranceKind, Night
@@ -60,6 +60,7 @@ ASIDE = {
     ),
     NO_FORMAT: ("files are in no format that is read", "Write the log as JSON Lines."),
     NO_DAY: ("files have no day in their names", "Name them as in `2026-11-24-app.jsonl`."),
+    NO_FOLDER_DAY: ("folders have no day in their names", "Name them as in `2026-11-24/`."),
 }
 
 

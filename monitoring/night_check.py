@@ -81,7 +81,8 @@ def judged_night(context: NightContext, day: date) -> Night:
     if champion is None:
         return silent(context, day, None, "there is no champion to watch", traffic)
     if traffic is None:  # before a reference is frozen, which takes long, and for good
-        return silent(context, day, champion, NO_TRAFFIC, None)
+        set_aside = context.sample([day], USERS_A_NIGHT)[1]  # such as a file that nothing reads
+        return silent(context, day, champion, NO_TRAFFIC, None, set_aside)
     if special := context.special(day):
         lacks = special_hindrance(special)
         return hindered(read_only(context, day, champion, lacks.cause, traffic), lacks)

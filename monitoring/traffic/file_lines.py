@@ -182,8 +182,11 @@ def lines_of(path: Path) -> Iterator[RawLine]:
 # Which files hold a day's traffic, and which ones lie there that nothing reads.
 
 DAY = len("2026-11-24")
-OURS = ("README", "LICENSE", "_SUCCESS", "_metadata", "_common_metadata")  # and Spark's
+SHADOW = "shadow"  # a folder beside the days, with days of its own: answers that no user got
+# And Spark's, and that of a disk.
+OURS = ("README", "LICENSE", "_SUCCESS", "_metadata", "_common_metadata", "lost+found")
 NO_FORMAT, NO_DAY = "no format that is read", "no day in the file's name"
+NO_FOLDER_DAY = "no day in the folder's name"
 
 
 def day_named(name: str) -> date | None:
@@ -229,8 +232,12 @@ def days_beside(root: Path) -> Iterator[date]:
             yield day
 
 
-def unread(day: date, inside: Iterable[str], beside: Iterable[str]) -> list[tuple[str, str]]:
-    """Names that nothing reads, in the day's folder or beside all folders, with the reason."""
+def unread(
+    day: date, inside: Iterable[str], beside: Iterable[str], folders: Iterable[str]
+) -> list[tuple[str, str]]:
+    """Names that nothing reads, in the day's folder, beside all folders or of these, with the
+    reason.
+    """
     names = [(name, NO_FORMAT) for name in inside if is_foreign(name)]
     for name in beside:
         file_day = day_beside(name)
@@ -238,6 +245,10 @@ def unread(day: date, inside: Iterable[str], beside: Iterable[str]) -> list[tupl
             names.append((name, NO_FORMAT))
         elif is_traffic_file(name) and file_day is None:
             names.append((name, NO_DAY))
+    for name in folders:
+        ours = name == SHADOW or name.startswith((".", *OURS)) or day_named(name)
+        if not ours and day_beside(name) in (day, None):
+            names.append((f"{name}/", NO_FOLDER_DAY))
     return names
 
 

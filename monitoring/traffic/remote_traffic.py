@@ -5,14 +5,13 @@ from contextlib import AbstractContextManager, suppress
 from datetime import date
 from pathlib import Path
 
-from monitoring.traffic.file_lines import day_beside, day_named, is_traffic_file
+from monitoring.traffic.file_lines import SHADOW, day_beside, day_named, is_traffic_file
 from project.canonical import digest_bytes
 from project.files import home
 from project.object_stores import FileStore
 
 FIELD = "monitoring.traffic.folder"
 AT_ONCE = 8  # files that are fetched at a time
-SHADOW = "shadow"  # a folder beside the days, with days of its own: answers that no user got
 
 
 class RemoteTraffic:

@@ -12,6 +12,7 @@ from typing import BinaryIO
 from pydantic_core import PydanticSerializationError
 
 from monitoring.traffic.file_lines import (
+    SHADOW,
     day_beside,
     day_named,
     days_beside,
@@ -21,7 +22,7 @@ from monitoring.traffic.file_lines import (
     unread,
 )
 from monitoring.traffic.partition import DayReading, corrected_in
-from monitoring.traffic.remote_traffic import SHADOW, RemoteTraffic
+from monitoring.traffic.remote_traffic import RemoteTraffic
 from project.canonical import digest_bytes, digest_file, digest_json
 from project.errors import IncumbentError, InputError
 from project.object_stores import local_path
@@ -213,9 +214,13 @@ class TrafficStore:
     def _unread(self, day: date) -> list[tuple[str, str]]:
         """Names in the day's folder and beside it that nothing reads, each with the reason."""
         if self.remote:
-            return unread(day, self.remote.names(str(day)), self.remote.file_names())
-        beside = (path.name for path in sorted_entries(self.root) if not path.is_dir())
-        return unread(day, (path.name for path in sorted_entries(self.root / str(day))), beside)
+            files = self.remote.file_names()
+            folders = sorted({*self.remote.names("")} - {*files})
+            return unread(day, self.remote.names(str(day)), files, folders)
+        inside = (path.name for path in sorted_entries(self.root / str(day)))
+        beside = sorted_entries(self.root)
+        folders = [path.name for path in beside if path.is_dir()]
+        return unread(day, inside, (p.name for p in beside if not p.is_dir()), folders)
 
 
 def state_of(path: Path) -> FileState:

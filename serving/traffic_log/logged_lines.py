@@ -10,9 +10,8 @@ from pydantic import ValidationError
 from pydantic_core import PydanticSerializationError
 
 from monitoring.traffic.chat import prompt_of
-from monitoring.traffic.file_lines import LONGEST
+from monitoring.traffic.file_lines import LONGEST, SHADOW
 from monitoring.traffic.late_feedback import PREFIX
-from monitoring.traffic.remote_traffic import SHADOW
 from monitoring.traffic.traffic_store import redacted
 from project.personal_data import redact
 from project.records.data import Message

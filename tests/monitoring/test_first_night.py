@@ -36,8 +36,10 @@ def frozen(context: NightContext) -> int:
 
 
 def test_a_day_without_traffic_freezes_no_reference(context: NightContext) -> None:
+    (Path("traffic") / "20260305").mkdir(parents=True)
     night = run(context, 3, [])
     assert night.reasons == ("there is no traffic of that day",)
+    assert night.set_aside == {"no day in the folder's name": 1}
     assert frozen(context) == 0
     assert run(context, 4).reference
     assert frozen(context) == 1

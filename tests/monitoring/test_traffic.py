@@ -238,7 +238,6 @@ def test_a_parquet_file_with_flipped_bytes_gives_its_rows_up_to_there(store: Tra
 def test_files_that_are_no_traffic_are_left_alone(store: TrafficStore) -> None:
     for name in (".draft.jsonl", "README.md", "_SUCCESS"):
         drop(store, b"corrupt", name)
-    (store.root / "20261124").mkdir()
     (store.root / "README.md").write_text("# Traffic")
     reading = store.read(DAY)
     assert (ids(reading), dict(reading.set_aside), store.days()) == ([], {}, [])

@@ -97,11 +97,16 @@ def test_what_nothing_reads_is_named_with_its_reason(store: TrafficStore) -> Non
     put(store, "traffic.txt", b"x")
     put(store, "traffic.jsonl", jsonl("b"))
     put(store, "2026-11-23.log", b"x")  # another day's
+    folders = ["20261124", "2026-11-4", "2026-13-45", "logs", f"{DAY}.parquet"]
+    for name in [*folders, "2026-11-23", "2026-11-23.parquet", "shadow", ".spool", "lost+found"]:
+        put(store, f"{name}/README.md", b"x")
     found, aside = rows(store)
     assert [row.id for row in found] == ["a"]
-    assert aside == {"no format that is read": 3, "no day in the file's name": 1}
+    counts = {"no format that is read": 3, "no day in the file's name": 1}
+    assert aside == counts | {"no day in the folder's name": len(folders)}
     told = (store.quarantine / f"{DAY}.jsonl").read_text()
     assert all(name in told for name in ("app.log", f"{DAY}.csv", "traffic.txt", "traffic.jsonl"))
+    assert all(f'"{name}/"' in told for name in folders)
 
 
 def test_a_torn_packed_file_gives_its_good_rows_and_is_named(store: TrafficStore) -> None:
@@ -192,9 +197,10 @@ def test_an_object_store_may_have_files_beside_the_folders(remote: TrafficStore)
     files.pipe(f"{root}/{DAY}/app.ndjson", jsonl("b"))
     files.pipe(f"{root}/2026-11-25.jsonl", jsonl("other"))
     files.pipe(f"{root}/{DAY}.log", b"x")
+    files.pipe(f"{root}/20261124/app.jsonl", jsonl("c"))
     found, aside = rows(remote)
     assert [row.id for row in found] == ["b", "a"]
-    assert aside == {"no format that is read": 1}
+    assert aside == {"no format that is read": 1, "no day in the folder's name": 1}
     assert remote.days() == [DAY, date(2026, 11, 25)]
     assert remote.expire(7, date(2026, 12, 2)) == [DAY]
     assert not files.exists(f"{root}/{DAY}-app.jsonl.gz")
