@@ -24,6 +24,7 @@ from serving.openai_api.request_body import (
     ApiError,
     ClientGoneError,
     after,
+    ended,
     json_object,
     read_body,
 )
@@ -113,7 +114,7 @@ class AnswerEndpoint:
         request = secrets.token_hex(12)  # not its id: a caller may have chosen that one
         assignment = who_answers(self.gateway, question.model, question.user, request)
         answer = GatewayAnswer(self.gateway, question, assignment, served)
-        status = CLIENT_GONE  # or this server ends
+        status = CLIENT_GONE
         try:
             await self.give(answer, receive, send)
             status = 200
@@ -121,14 +122,11 @@ class AnswerEndpoint:
             status = error.status
             if not answer.begun:
                 raise
-            served.error = error.for_log
-            # A stream ends with an error, not with [DONE]. Who does not even read it is cut off.
-            try:
-                async with asyncio.timeout(LAST_WORDS):
-                    await send_part(send, event(error.body), more=False)
-            except TimeoutError:
-                if abort := scope["state"].get("abort"):
-                    abort()
+            await break_off(scope, send, error)
+        except asyncio.CancelledError:  # this server ends, which is no fault of the version
+            if not answer.begun:
+                raise
+            await break_off(scope, send, ended())
         except ClientGoneError:
             raise
         except Exception:
@@ -156,6 +154,17 @@ class AnswerEndpoint:
             raise ApiError(504, problem, code="timeout") from None
         except BackendError as error:
             raise ApiError(502, "The backend broke off.", code="broken_off") from error
+
+
+async def break_off(scope: Scope, send: Send, error: ApiError) -> None:
+    """A stream ends with an error, not with [DONE]. Who does not even read it is cut off."""
+    scope["state"]["served"].error = error.for_log
+    try:
+        async with asyncio.timeout(LAST_WORDS):
+            await send_part(send, event(error.body), more=False)
+    except TimeoutError:
+        if abort := scope["state"].get("abort"):
+            abort()
 
 
 async def whole(answer: GatewayAnswer, send: Send) -> None:

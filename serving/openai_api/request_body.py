@@ -66,6 +66,12 @@ def fault() -> ApiError:
     return ApiError(500, "Something broke here. The log says what, by the request's id.")
 
 
+def ended() -> ApiError:
+    """This server was told to end, and the answer was not made in the time that was left."""
+    problem = "The server ended before the answer did. Ask again."
+    return ApiError(503, problem, code="server_ended", headers=after(1))
+
+
 def after(seconds: float) -> dict[str, str]:
     """The header that says when to try again: whole seconds, one at least."""
     return {"Retry-After": str(max(1, -int(-seconds // 1)))}

@@ -1,5 +1,6 @@
 """What every request passes: it gets an id, must be of somebody, and leaves its numbers."""
 
+import asyncio
 import json
 import logging
 import re
@@ -12,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from evaluation.generation.backends.backend import BackendError
 from serving.openai_api.gateway import Gateway
-from serving.openai_api.request_body import ApiError, ClientGoneError, after, fault
+from serving.openai_api.request_body import ApiError, ClientGoneError, after, ended, fault
 from serving.openai_api.who_asks import caller_of, is_from_here
 from serving.traffic_log.metrics import Served, log_request
 
@@ -52,7 +53,10 @@ class RequestMiddleware:
             try:
                 self.admit(scope, headers, served)
                 await self.app(scope, receive, numbered(send, served))
-            except ApiError as error:
+            except (ApiError, asyncio.CancelledError) as caught:
+                if served.begun:  # a part of it was sent: the connection ends
+                    raise
+                error = caught if isinstance(caught, ApiError) else ended()
                 served.error = error.for_log
                 await send_error(numbered(send, served), error)
             except ClientGoneError:

@@ -95,22 +95,37 @@ def test_running_answers_end_before_the_server_does(
         assert not thread.is_alive()
 
 
-def test_an_answer_that_outlasts_the_end_is_no_fault_of_the_version(
-    gateway: Gateway, backend: NamingBackend, listener: Listener
+@pytest.mark.parametrize("begun", [True, False])
+def test_an_answer_that_outlasts_the_end_is_told_and_no_fault_of_the_version(
+    gateway: Gateway,
+    backend: NamingBackend,
+    listener: Listener,
+    caplog: pytest.LogCaptureFixture,
+    begun: bool,
 ) -> None:
-    backend.waits = for_ever
+    asked = threading.Event()
+
+    async def outlast() -> None:
+        asked.set()
+        await for_ever()
+
+    backend.waits = outlast
     with listening("127.0.0.1", 0, "a test") as bound:
         server = GatewayServer(gateway, patience=0)
         thread = threading.Thread(target=server.serve_on, args=(bound,))
         address = f"http://{address_of(bound)}"
         thread.start()
         server.up.wait()
-        with httpx2.stream("POST", f"{address}{CHAT}", json=asking(stream=True)) as answer:
-            next(answer.iter_lines())
-            server.should_exit = True
-            assert listener.heard.get(timeout=10).status == 499
+        ends = threading.Thread(target=lambda: (asked.wait(10), server.handle_exit(15, None)))
+        ends.start()
+        with httpx2.stream("POST", f"{address}{CHAT}", json=asking(stream=begun)) as answer:
+            told = [line for line in answer.iter_lines() if "error" in line]
+        assert listener.heard.get(timeout=10).status == 499
         thread.join(timeout=10)
-    assert backend.closed == 1
+    assert answer.status_code == (200 if begun else 503)
+    assert json.loads(told[0].removeprefix("data: "))["error"]["code"] == "server_ended"
+    assert not [record for record in caplog.records if record.exc_info]
+    assert backend.closed == begun
 
 
 def test_a_part_that_breaks_begins_again(
