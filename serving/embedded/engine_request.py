@@ -1,5 +1,6 @@
 """A request as the engine takes it: the tokens of its prompt, and how it is to be answered."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -7,7 +8,14 @@ from random import Random
 from typing import Annotated, Any, Literal
 
 from jinja2 import TemplateError
-from pydantic import ConfigDict, Field, PositiveInt, ValidationError, model_validator
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PositiveInt,
+    ValidationError,
+    model_validator,
+)
 
 from evaluation.generation.backends.backend import BackendError, Body, Endpoint
 from evaluation.generation.batch_reader import chat_tokens
@@ -29,11 +37,14 @@ from serving.called_tools import (
 # The body of a request in OpenAI's API, checked: what it asks of this backend.
 
 STOPS = 4  # that OpenAI's API takes
+# A step to a field: pydantic's tags of a union's members ("NamedTool", "str") are none.
+FIELD = re.compile(r"(?!(?:str|list)$)[a-z_]+|\d+")
 
 # Fields that would change the answer and that are not done here, with the values that ask for
 # nothing. All others that are not known are refused: an answer without what was asked for would
 # look like one with it.
 NOT_DONE: dict[str, tuple[Any, ...]] = {
+    "n": (1,),
     "logprobs": (False,),
     "top_logprobs": (0,),
     "best_of": (1,),
@@ -125,10 +136,25 @@ class EngineStreamOptions(StrictFields):
     include_usage: bool | None = None
 
 
+def stop_list(value: object) -> object:
+    """A text may stand for a list of it."""
+    if isinstance(value, list) and len(value) > STOPS:
+        raise ValueError(f"{STOPS} texts at most")
+    return [value] if isinstance(value, str) else value
+
+
+def one_prompt(value: object) -> object:
+    """A list of one text may stand for it."""
+    text = value[0] if isinstance(value, list) and len(value) == 1 else value
+    if not isinstance(text, str | None):
+        raise ValueError("one text; the embedded backend takes no tokens")
+    return text
+
+
 class RequestBody(StrictFields):
     model: str
     messages: Annotated[list[ChatMessage], Field(min_length=1)] | None = None
-    prompt: str | Annotated[list[str], Field(min_length=1, max_length=1)] | None = None
+    prompt: Annotated[str | None, BeforeValidator(one_prompt)] = None
     tools: list[dict[str, Any]] | None = None
     tool_choice: Literal["none", "auto", "required"] | NamedTool | None = None
     parallel_tool_calls: bool | None = None
@@ -140,8 +166,7 @@ class RequestBody(StrictFields):
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
     top_p: Annotated[float, Field(gt=0, le=1)] | None = None
     seed: int | None = None
-    stop: str | Annotated[list[str], Field(max_length=STOPS)] | None = None
-    n: Annotated[int, Field(ge=1, le=1)] | None = None
+    stop: Annotated[list[str] | None, BeforeValidator(stop_list)] = None
     stream_options: EngineStreamOptions | None = None
 
     @property
@@ -150,8 +175,7 @@ class RequestBody(StrictFields):
 
     @property
     def stops(self) -> tuple[str, ...]:
-        stops = [self.stop] if isinstance(self.stop, str) else self.stop or []
-        return tuple(stop for stop in stops if stop)
+        return tuple(stop for stop in self.stop or () if stop)
 
     @property
     def include_usage(self) -> bool:
@@ -161,20 +185,22 @@ class RequestBody(StrictFields):
 def parse_body(body: Body) -> RequestBody:
     """Raises BackendError 400, which names the field."""
     for name, nothing in NOT_DONE.items():
-        # 0 is not False here.
-        value = body.get(name)
-        same = [value == other and (value is False) == (other is False) for other in nothing]
-        if value is not None and not any(same):
+        value = body.get(name)  # 0 is not False here, nor 1 True
+        same = (other for other in nothing if isinstance(other, bool) == isinstance(value, bool))
+        if value is not None and value not in same:
             raise not_done(name)
     aside = ASIDE | (NOT_DONE.keys() - RequestBody.model_fields.keys())
     try:
         return RequestBody.model_validate({n: v for n, v in body.items() if n not in aside})
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
+        # Of a union the member that was meant: the fault is deepest in it.
+        first = max(error.errors(), key=lambda fault: len(fault["loc"]))
+        steps = list(map(str, first["loc"]))
         if first["type"] == "extra_forbidden":
-            raise not_done(place) from None
-        raise refused(f"{place}: {first['msg']}", str(first["loc"][0])) from None
+            raise not_done(".".join(steps)) from None
+        place = ".".join(step for step in steps if FIELD.fullmatch(step))
+        problem = first["msg"].removeprefix("Value error, ")
+        raise refused(f"`{place}`: {problem}.", steps[0]) from None
 
 
 def not_done(field: str) -> BackendError:
@@ -202,8 +228,6 @@ def backend_error(
 
 # What a chat template may raise for messages that it was not written for.
 TEMPLATE_FAULTS = (TemplateError, TypeError, ValueError, AttributeError, LookupError)
-
-
 LETTERS = 32  # of a token at most, on average over a text
 
 
@@ -328,8 +352,7 @@ class QuestionReader:
             raise refused("prompt is missing", "prompt")
         if asked.tools:
             raise not_done("tools")
-        text = asked.prompt if isinstance(asked.prompt, str) else asked.prompt[0]
-        return list(self.tokenizer(text)["input_ids"])
+        return list(self.tokenizer(asked.prompt)["input_ids"])
 
     def limit(self, prompt: int, asked: RequestBody) -> int:
         """Tokens of the answer: what was asked for, else what there is room for."""

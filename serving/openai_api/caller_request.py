@@ -236,7 +236,8 @@ def foreign(name: str, known: Sequence[str]) -> ApiError:
     hint = f" Did you mean `{alike[0]}`?" if alike else ""
     short = shortened(name)
     problem = f"`{short}` cannot be chosen by a request.{hint}"
-    return ApiError(400, problem, param=short, logged=NO_FIELD)
+    code = "unsupported_parameter"
+    return ApiError(400, problem, param=short, code=code, logged=NO_FIELD)
 
 
 # --- question -------------------------------------------------------------------------------------

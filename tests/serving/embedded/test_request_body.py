@@ -72,10 +72,41 @@ def test_a_bad_value_is_refused_by_its_field(name: str, value: object) -> None:
     assert refusal(chat("m", "hello", **{name: value})).body["param"] == name
 
 
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"stop": ["a"] * 5}, "`stop`: 4 texts at most."),
+        ({"stop": [1]}, "`stop.0`: Input should be a valid string."),
+        ({"stop": 3}, "`stop`: Input should be a valid list."),
+        ({"tool_choice": "any"}, "`tool_choice`: Input should be 'none', 'auto' or 'required'."),
+        (
+            {"tool_choice": {"type": "function", "function": {}}},
+            "`tool_choice.function.name`: Field required.",
+        ),
+        (
+            {"messages": [{"role": "user", "content": 5}]},
+            "`messages.0.content`: Input should be a valid string.",
+        ),
+        ({"temperature": 3}, "`temperature`: Input should be less than or equal to 2."),
+    ],
+)
+def test_a_refusal_names_the_field_as_the_caller_wrote_it(
+    fields: dict[str, Any], told: str
+) -> None:
+    assert str(refusal(chat("m", "hello", **fields))) == told
+
+
+@pytest.mark.parametrize("prompt", [["a", "b"], [], [1, 2], [[1, 2]], 7])
+def test_what_is_no_single_text_is_refused_as_such(prompt: object) -> None:
+    error = refusal({"model": "m", "prompt": prompt}, Endpoint.COMPLETIONS)
+    assert str(error) == "`prompt`: one text; the embedded backend takes no tokens."
+
+
 @pytest.mark.attack
 @pytest.mark.parametrize(
     ("name", "value"),
     [
+        ("n", 2),
         ("guided_regex", "yes|no"),
         ("guided_json", {"type": "object"}),
         ("guided_choice", ["yes", "no"]),
