@@ -7,7 +7,14 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+)
 from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
 
@@ -228,16 +235,32 @@ async def while_awaited(receive: Receive, seconds: float) -> AsyncIterator[None]
 AnswerId = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,128}$")]
 
 
+def no_truth(value: object) -> object:
+    """True is 1 in Python alone."""
+    if isinstance(value, bool):
+        raise ValueError("Input should be -1, 0 or 1")
+    return value
+
+
+def not_blank(value: str | None) -> str | None:
+    if value is not None and not value.strip():
+        raise ValueError("it is blank; leave it out")
+    return value
+
+
 class Given(BaseModel):
     """A request's body."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     id: AnswerId  # of the answer
-    rating: Literal[-1, 0, 1] | None = None
+    rating: Annotated[Literal[-1, 0, 1] | None, BeforeValidator(no_truth)] = None
     # The answer that the user would have liked.
-    correction: str | None = Field(default=None, max_length=100_000)
+    correction: Annotated[str | None, AfterValidator(not_blank)] = Field(None, max_length=100_000)
     outcome: Outcome | None = None
+
+
+FEEDBACK_FIELDS = [*Given.model_fields, *(f"outcome.{name}" for name in Outcome.model_fields)]
 
 
 class FeedbackEndpoint:
@@ -252,7 +275,7 @@ class FeedbackEndpoint:
         try:
             given = Given.model_validate(json_object(body))
         except ValidationError as error:
-            raise invalid(error, list(Given.model_fields)) from None
+            raise invalid(error, FEEDBACK_FIELDS) from None
         says = (given.rating, given.correction, given.outcome and given.outcome.model_dump())
         if not any(part is not None for part in says) or given.outcome == Outcome():
             raise ApiError(400, "Feedback has a `rating`, a `correction` or an `outcome`.")

@@ -29,7 +29,7 @@ MOST_PASSAGES = 64  # of a request
 def as_passages(value: object) -> object:
     """A text may stand for a passage, which its number names then."""
     if not isinstance(value, list):
-        return value
+        raise ValueError("a list of passages, each a text or an object with `text`")
     if len(value) > MOST_PASSAGES:
         raise ValueError(f"{MOST_PASSAGES} passages at most")
     return [

@@ -160,7 +160,7 @@ def test_the_parts_of_a_message_are_one_question(
         ({"evidence": [{"id": "a"}]}, "`incumbent.evidence.0.text`: Field required"),
         ({"evidence": [""]}, "`incumbent.evidence.0.text`"),
         ({"evidence": ["x"] * 65}, "64 passages at most"),
-        ({"evidence": "x"}, "`incumbent.evidence`"),
+        ({"evidence": "x"}, "`incumbent.evidence`: a list of passages, each a text"),
         ({"passages": []}, "`incumbent.evidence`: Field required"),
         ("x", "`incumbent`"),
     ],

@@ -301,16 +301,39 @@ def test_feedback_finds_its_answer(client: TestClient, listener: Listener) -> No
 
 
 @pytest.mark.parametrize(
-    "said", [{}, {"outcome": {}}, {"rating": 2}, {"rating": 1, "more": 1}, {"outcome": {"x": 1}}]
+    "said",
+    [
+        {},
+        {"outcome": {}},
+        {"rating": 2},
+        {"rating": True},
+        {"rating": 1, "correction": ""},
+        {"correction": " \n"},
+        {"rating": 1, "more": 1},
+        {"outcome": {"x": 1}},
+    ],
 )
 def test_feedback_that_says_nothing_is_refused(client: TestClient, said: dict[str, object]) -> None:
     assert client.post("/v1/feedback", json={"id": "a", **said}).status_code == 400
 
 
-def test_a_slip_in_a_field_of_feedback_is_answered_with_what_was_meant(client: TestClient) -> None:
-    answer = client.post("/v1/feedback", json={"id": "a", "ratting": 1})
-    said = "`ratting`: there is no such field; did you mean `rating`?"
-    assert (answer.status_code, answer.json()["error"]["message"]) == (400, said)
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"ratting": 1}, "`ratting`: there is no such field; did you mean `rating`?"),
+        (
+            {"outcome": {"escalatd": True}},
+            "`outcome.escalatd`: there is no such field; did you mean `outcome.escalated`?",
+        ),
+        ({"rating": True}, "`rating`: Input should be -1, 0 or 1."),
+        ({"correction": " "}, "`correction`: it is blank; leave it out."),
+    ],
+)
+def test_a_slip_in_a_field_of_feedback_is_answered_with_what_was_meant(
+    client: TestClient, given: dict[str, object], told: str
+) -> None:
+    answer = client.post("/v1/feedback", json={"id": "a", **given})
+    assert (answer.status_code, answer.json()["error"]["message"]) == (400, told)
 
 
 def test_models_lists_what_answers(client: TestClient) -> None:
