@@ -126,9 +126,10 @@ def finished(registry: Registry, job: str, day: date) -> Night:
 def what_stopped(run: JobRun | None) -> str:
     if run is None:
         return "it was not begun"
+    command = f"`incumbent nightly --date {run.date}`"
     if run.state is RunState.RUNNING:
-        return f"{run.holder} is at it; `incumbent status` shows when it is done"
-    command = f"`incumbent nightly --date {run.date}` tries again"
+        return f"{run.holder} is at it; {command} shows it once it is done"
+    command += " tries again"
     if run.state is RunState.WAITING:
         command += f"; so does a scheduler, where one runs, from {readable(run.until)} on"
     return f"{run.problem}\n{command}"

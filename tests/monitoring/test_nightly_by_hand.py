@@ -3,7 +3,7 @@ scheduler would do.
 """
 
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from threading import Event
 
@@ -13,7 +13,7 @@ from incumbent.verbs.nightly import finished
 from monitoring.night_history import nightly_of
 from monitoring.scheduling.job import Cron, Job, JobResult, ScheduleParams, UnchangedError
 from monitoring.scheduling.job_scheduler import Scheduler
-from monitoring.scheduling.runs import Claim
+from monitoring.scheduling.runs import Claim, claim
 from project.errors import IncumbentError
 from project.records.adapters import Adapter
 from registry.store import Registry
@@ -51,6 +51,17 @@ def test_what_failed_is_told_once_with_the_command_that_tries_again(
 def test_where_no_scheduler_will_try_again_none_is_named(registry: Registry) -> None:
     told = failing(registry, UnchangedError("the gate is shut"))
     assert told.splitlines()[1:] == [COMMAND]
+
+
+def test_a_night_that_another_process_is_at_is_shown_by_the_same_command(
+    registry: Registry,
+) -> None:
+    job, now = nightly_of(registry.family), registry.clock()
+    claim(registry.engine, job, DAY, "machine:7", now, timedelta(minutes=10))
+    with pytest.raises(IncumbentError) as caught:
+        finished(registry, job, DAY)
+    shown = f"machine:7 is at it; `incumbent nightly --date {DAY}` shows it once it is done"
+    assert str(caught.value) == f"the night of {DAY} is not done: {shown}"
 
 
 def test_a_fault_of_the_program_is_logged_whole(
