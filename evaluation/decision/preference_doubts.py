@@ -62,13 +62,20 @@ def help_for(source: Calibration, policy: Policy, alpha: float) -> str:
 
 
 def votes_of_others(source: Calibration) -> str:
+    """The page asks nobody for a second vote where one closes an item, until somebody asks for it
+    there; it is held against the first and changes none.
+    """
+    if source.nobody_voted:
+        return "What would help: the votes of two people on the same items"
+    needed = None if source.accuracy is None else pairs_needed(source.accuracy)
     if source.accuracy is None:
-        return "What would help: a second person's votes on the same items"
-    needed = pairs_needed(source.accuracy)
-    more = (
-        f"{needed} ballots on items that others voted on too, at this agreement" if needed else ""
-    )
-    return f"What would help: {more or 'reviewers who agree on what a good answer is'}"
+        more = "a second person's votes on the same items"
+    elif needed:
+        more = f"{needed} votes on items that others voted on too, at this agreement"
+    else:
+        return "What would help: reviewers who agree on what a good answer is"
+    where = "; `incumbent review` takes them once 2 votes an item are asked for on the version's"
+    return f"What would help: {more}{f'{where} page' if source.votes == 1 else ''}"
 
 
 def more_pairs(source: Calibration) -> str:

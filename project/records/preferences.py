@@ -236,8 +236,17 @@ class Calibration(Record):
         )
 
     @property
+    def nobody_voted(self) -> bool:
+        """Whether people's votes are to decide and there is none."""
+        return self.source == BALLOTS and not self.n + self.unjudged
+
+    @property
     def advisory(self) -> str | None:
         """Why no promotion may rest on the source; None when it beats length and chance."""
+        if self.nobody_voted:
+            return "nobody has voted yet"
+        if self.accuracy is None and self.source == BALLOTS:
+            return "no vote could be held against another person's on the same item"
         if self.accuracy is None:
             return f"no held-out pair tells how good {self.source} is"
         if self.longer_accuracy is None:

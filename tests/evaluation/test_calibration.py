@@ -213,7 +213,11 @@ def test_reviewers_who_agree_carry_a_promotion() -> None:
 def test_a_single_reviewer_is_advisory() -> None:
     found = calibrate_reviewers([ballot(item, "ana", "left") for item in range(50)])
     assert (found.n, found.unjudged) == (0, 50)
-    assert found.advisory == "no held-out pair tells how good ballots is"
+    assert found.advisory == "no vote could be held against another person's on the same item"
+
+
+def test_where_nobody_voted_that_is_why_it_is_advisory() -> None:
+    assert calibrate_reviewers([]).advisory == "nobody has voted yet"
 
 
 def test_a_calibration_is_read_as_it_was_written(tmp_path: Path) -> None:

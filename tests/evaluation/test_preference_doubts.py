@@ -70,9 +70,37 @@ def test_the_votes_that_it_names_are_enough_and_fewer_are_not(test: Any) -> None
     assert not vote_wins(round(0.7 * (votes - 10)), votes - 10, policy, level)
 
 
-def test_ballots_of_one_person_ask_for_a_second_one() -> None:
-    said = doubt(source="ballots", n=0, accuracy=None, longer_accuracy=None, votes=1)
-    assert "a second person's votes on the same items" in said
+PEOPLE = {"source": "ballots", "longer_accuracy": None}
+
+
+@pytest.mark.parametrize(
+    ("calibration", "help_needed"),
+    [
+        ({"n": 0, "unjudged": 0, "accuracy": None}, "the votes of two people on the same items"),
+        ({"n": 0, "unjudged": 9, "accuracy": None}, "a second person's votes on the same items"),
+        ({"n": 2, "accuracy": 1.0}, "3 votes on items that others voted on too, at this agreement"),
+        ({"n": 9, "accuracy": 0.5}, "reviewers who agree on what a good answer is"),
+    ],
+)
+def test_ballots_ask_for_what_shows_that_reviewers_agree(
+    calibration: dict[str, Any], help_needed: str
+) -> None:
+    sentences = [doubt(**PEOPLE, **calibration, votes=votes) for votes in (2, 1)]
+    assert all(help_needed in sentence for sentence in sentences)
+    where = "once 2 votes an item are asked for on the version's page"
+    lacks_a_second = "items" in help_needed and calibration["n"] + calibration.get("unjudged", 1)
+    assert [where in sentence for sentence in sentences] == [False, bool(lacks_a_second)]
+
+
+def test_a_preference_that_waits_for_votes_says_so() -> None:
+    for calibration, reason in (
+        ({"n": 0, "unjudged": 0}, "preference is not known yet: nobody has voted"),
+        ({"n": 0, "unjudged": 2}, "fewer than two clusters of items have all their votes"),
+    ):
+        weighed = evidence_with(**PEOPLE, accuracy=None, **calibration)
+        decision = rule(weighed, BY_VOTES, 1)
+        assert decision.verdict is Verdict.HOLD
+        assert reason in decision.reasons[0]
 
 
 def test_a_judge_that_is_blind_to_tuned_answers_is_advisory_and_says_so() -> None:

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from evaluation.decision.decision_replay import check_registry
 from evaluation.decision.policy import Policy
@@ -50,6 +52,19 @@ def here(isolate: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Registry]:
     Path("params.yaml").write_text("registry: {family: test}\n")
     with Registry.here() as registry:
         yield registry
+
+
+DOCUMENTED = Path(__file__).parents[2] / "docs" / "how-to" / "people-and-judges.md"
+
+
+def documented_recipe(judge: str, **preference: int) -> dict[str, Any]:
+    """The settings by which the documentation lets votes decide, on what the project here has."""
+    section = DOCUMENTED.read_text().partition("## Let votes decide on a challenger")[2]
+    recipe: dict[str, Any] = yaml.safe_load(section.split("```")[1].removeprefix("yaml"))
+    evaluation = recipe["evaluation"] | {"scoring": {"metrics": ["length"]}}
+    evaluation["preference"] |= {"judge": {"url": judge, "model": "m"}, **preference}
+    evaluation["policy"] |= {"kind": "guarded", "gating": ["preference"], "margins": {}}
+    return evaluation
 
 
 def submitted(source: str, url: str, ratings: str = "") -> None:
@@ -129,6 +144,42 @@ def test_a_challenger_becomes_champion_by_peoples_votes_counted_as_often_as_one_
     assert here.champion() == here.version(1)
     assert len(here.history(kind="open")) == 1
     assert check_registry(here).problems == ()
+
+
+def test_the_documented_recipe_promotes_by_the_votes_of_two_people(
+    judge: str, here: Registry
+) -> None:
+    submitted_unvoted(here, documented_recipe(judge))
+    clients = browsers(here, "ballots")
+    all_vote(clients)
+    count_twice(clients[0])
+    assert decision(here).verdict is Verdict.PROMOTE
+
+
+def test_items_that_close_at_one_vote_promote_once_a_second_person_agreed_on_some(
+    judge: str, here: Registry
+) -> None:
+    submitted_unvoted(here, documented_recipe(judge, votes=1))
+    ann, bob = browsers(here, "ballots")
+    assert (vote_on_all(ann, None), vote_on_all(bob, None)) == (ITEMS, 0)
+    count_twice(ann)
+    assert decision(here).verdict is Verdict.HOLD
+    assert "2 votes an item are asked for on the version's page" in " ".join(decision(here).reasons)
+    asked = {"votes": 2, "reviewers": "bob 4", "reason": "to see how far people agree"}
+    assert ann.send_form("/review/1/votes", **asked).status_code == 303
+    assert vote_on_all(bob, None) == 4
+    count_twice(ann)
+    assert decision(here).verdict is Verdict.PROMOTE
+
+
+def submitted_unvoted(registry: Registry, evaluation: dict[str, Any]) -> None:
+    """A submission with these settings, before anybody voted."""
+    lay_out(yaml.safe_dump({"registry": {"family": "test"}, "evaluation": evaluation}))
+    answer_and_compare()
+    submit(promote=True, reason="a first one")
+    nobody, advisory = decision(registry).reasons[:2]
+    assert nobody == "preference is not known yet: nobody has voted"
+    assert advisory.startswith("the preference is advisory only: nobody has voted yet.")
 
 
 def test_a_second_submission_counts_the_votes_of_the_page(judge: str, here: Registry) -> None:

@@ -205,7 +205,7 @@ def test_where_all_items_have_their_votes_the_page_says_that_more_change_nothing
 ) -> None:
     all_vote(registry, 1, look.sheet, ["ann"], "base")
     before = count_votes(registry, 1)
-    assert "further ones do not change the decision" in client.get("/review/1").text
+    assert "further ones tell only how far people agree" in client.get("/review/1").text
     ask_votes(registry, 1, 3, "to see how far people agree")
     all_vote(registry, 1, look.sheet, ["bob", "cat"], look.label)
     after = count_votes(registry, 1)
