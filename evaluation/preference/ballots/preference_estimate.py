@@ -29,6 +29,7 @@ from evaluation.decision.statistics import LARGEST_EXPONENT, Array, log_capital_
 from project.records.record import Record
 
 LEVEL = 0.95
+TAIL = (1 - LEVEL) / 2
 LEAST_VOTED = 3  # clusters with a vote, to estimate a mean, a tuning and an error
 
 Index = NDArray[np.int64]
@@ -151,15 +152,16 @@ def estimate_of(voted: Voted) -> PreferenceEstimate | None:
     variance = variance_of_mean(values, voted.clusters) * effective / df
     variance += lacking(voted, voted.people - tuning * voted.judge)
     mean, se = float(values.mean()), sqrt(variance)
-    reach = float(stats.t.isf((1 - LEVEL) / 2, df)) * se
+    reach = float(stats.t.isf(TAIL, df)) * se
+    lower, upper = (mean - reach, mean + reach) if tuning else interval_of_share(voted, mean, df)
     # How many more items a simple random sample needs for this variance, without the judge.
     needed = spread(voted, values) / variance if variance else float(voted.votes)
     return PreferenceEstimate(
         estimate=mean,
         se=se,
         df=df,
-        lower=max(0.0, mean - reach),
-        upper=min(1.0, mean + reach),
+        lower=max(0.0, lower),
+        upper=min(1.0, upper),
         sd=sqrt(spread(voted, values)),
         items=len(values),
         votes=voted.votes,
@@ -209,15 +211,39 @@ def effective_clusters(voted: Voted) -> float:
 
 
 def lacking(voted: Voted, rest: Array) -> float:
-    """What the votes' part of the variance lacks to that of one vote in all that is off by ½.
+    """What the votes' part of the variance lacks to what votes that all agree leave in doubt.
 
-    A few votes that all agree, with one another or with the judge, do not show an error of 0. It is
-    the thought of Agresti & Coull (1998), and fades as fewer items lack a vote.
+    A few votes that all agree, with one another or with the judge, do not show an error of 0. Where
+    none of n is off, a share of 1 − (α/2)^(1/n) of them may be (Clopper & Pearson 1934): so far t's
+    interval reaches at least. Votes on every item leave it too, as items to come have none.
     """
-    n, items = voted.votes, len(voted.judge)
+    n, items = effective_clusters(voted), len(voted.judge)
     off = rest - voted.weighted(rest)
     variance = float((np.square(voted.weights * off)).sum()) / items**2
-    return max(0.0, 0.25 / n**2 - variance) * (1 - n / items)
+    least = (1 - TAIL ** (1 / n)) / float(stats.t.isf(TAIL, n - 1))
+    return float(max(0.0, least**2 - variance))
+
+
+def interval_of_share(voted: Voted, share: float, df: float) -> tuple[float, float]:
+    """The 95 % interval of people's share without a judge, for items to come.
+
+    That of Clopper & Pearson (1934), which holds for few votes and near 0 and 1, where t's does
+    not; of as many independent votes as have the variance of this share, n* = p (1 − p)/V times
+    (t(n − 1)/t(df))², and of no more than there are (Korn & Graubard 1998, "Confidence intervals
+    for proportions with small expected number of positive counts estimated from survey data").
+    Where all votes agree no V is known, and each cluster counts as one vote.
+    """
+    variance = variance_of_mean(outcomes(voted, 0.0), voted.clusters)
+    if variance > 1e-12:
+        votes = float(voted.weights.sum() ** 2 / np.square(voted.weights).sum())
+        ratio = stats.t.isf(TAIL, votes - 1) / stats.t.isf(TAIL, df)
+        n = min(votes, share * (1 - share) / variance * float(ratio) ** 2)
+    else:
+        n = effective_clusters(voted)
+    won, lost = share * n, (1 - share) * n
+    lower = float(stats.beta.ppf(TAIL, won, lost + 1)) if won > 1e-9 else 0.0
+    upper = float(stats.beta.isf(TAIL, won + 1, lost)) if lost > 1e-9 else 1.0
+    return lower, upper
 
 
 def spread(voted: Voted, values: Array) -> float:
