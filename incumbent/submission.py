@@ -357,6 +357,4 @@ def print_outcome(outcome: SubmissionOutcome, policy: Policy) -> None:
 def how_to_vote(number: int, part: SheetPart) -> str:
     """How to vote, in one line, with the address where the page has one that all reach it by."""
     what = "people's votes decide" if part == "sealed" else "to vote on dev, for discussion"
-    url = load(ReviewParams).url
-    where = f"{url}/vote/{number}" if url else f"incumbent review, then /vote/{number}"
-    return f"{what}: {where}"
+    return f"{what}: {load(ReviewParams).place_of(f'/vote/{number}')}"

@@ -23,6 +23,7 @@ from project.records.drift import Action, DriftState, DriftVerdict, Night, Retra
 from project.records.events import DecisionMade, Event
 from project.records.evidence import Decision
 from project.records.record import Record
+from registry.ballots.open_votes import OpenVotes, open_votes
 from registry.reader import RegistryReader
 from registry.storage.database import reading
 from registry.storage.tables import aliases, event_of, events, parsed, versions
@@ -222,6 +223,26 @@ def older(count: int, *, outdated_too: bool) -> Duty:
     )
 
 
+# --- votes ----------------------------------------------------------------------------------------
+
+
+def vote_duty(votes: OpenVotes) -> Duty | None:
+    """What a challenger's decision waits for: people's votes, or their count. None: for neither."""
+    label, number = f"v{votes.version}", votes.version
+    if votes.part == "sealed" and votes.needed > votes.lacking:
+        return Duty(
+            kind="votes",
+            text=f"{label} needs {counted(votes.needed, 'more vote')}",
+            detail=f"{counted(votes.votes, 'vote')} so far",
+            link=f"/vote/{number}",
+            action="Vote",
+        )
+    if votes.uncounted:
+        text = f"{label} has its votes, and they wait to be counted"
+        return Duty(kind="votes", text=text, link=f"/votes/{number}", action="Count them")
+    return None
+
+
 # --- the two queries ----------------------------------------------------------------------------
 
 
@@ -321,8 +342,6 @@ def family_line(reader: RegistryReader, known: Retrains, quota: int | None) -> F
     kept = last_nights(reader.engine, family, NIGHTS)
     night = next((night for kept_night in kept if (night := kept_night.verdict)), None)
     running, waiting = known.running.get(family), known.waiting.get(family)
-    # Why a version won may rest on votes that this family's people must not know of yet.
-    duties = family_duties(reader, kept, REVIEWS, hides=lambda _: True)
     return FamilyLine(
         family=family,
         champion=champion.number if champion else None,
@@ -334,5 +353,14 @@ def family_line(reader: RegistryReader, known: Retrains, quota: int | None) -> F
         retrain_since=running or waiting,
         used=len(known.started.get(family, ())),
         quota=quota,
-        needs=ranked(need for need in duties if need.kind != "older"),
+        needs=family_needs(reader),
     )
+
+
+def family_needs(reader: RegistryReader) -> tuple[Duty, ...]:
+    """What needs a person in a family, whoever looks, the most urgent first."""
+    kept = last_nights(reader.engine, reader.family, NIGHTS)
+    # Why a version won may rest on votes that this family's people must not know of yet.
+    duties = family_duties(reader, kept, REVIEWS, hides=lambda _: True)
+    votes = (duty for open_ones in open_votes(reader) if (duty := vote_duty(open_ones)))
+    return ranked((*(duty for duty in duties if duty.kind != "older"), *votes))

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 from sqlalchemy import Engine
 
-from monitoring.duties import Duty, Overview, family_duties, family_overview, ranked
+from monitoring.duties import Duty, Overview, family_duties, family_overview, ranked, vote_duty
 from monitoring.night_history import KeptNight, last_nights
 from monitoring.night_text import VERDICTS, done, duty, reading_text, strongest
 from monitoring.scheduling.heartbeats import living
@@ -35,6 +35,7 @@ from review.frame.pages import page
 from review.quality_chart import ChampionCard, QualityHistory, champion_card, panels, quality
 from review.site import Person, ThePerson, TheSite
 from review.voting.blinding import is_voted
+from review.voting.live import may_follow
 
 # --- schedulers -----------------------------------------------------------------------------------
 
@@ -187,22 +188,32 @@ def data_counts(waiting: Waiting) -> tuple[tuple[int, str, str, str], ...]:
 # What is to be voted on: sealed items, which decide, and dev items, which are for discussion.
 
 
-def sealed_votes(reader: RegistryReader, open_ones: Sequence[OpenVotes]) -> Iterator[Duty]:
-    """The challengers whose decision waits for votes, for the reader's actor."""
+def sealed_votes(
+    reader: RegistryReader, open_ones: Sequence[OpenVotes], person: Person
+) -> Iterator[Duty]:
+    """The challengers whose decision waits for votes or for their count, as far as this person may
+    do it or decides.
+    """
     for votes in open_ones:
-        if votes.part == "sealed" and votes.needed:
-            yield sealed_task(votes, is_open=is_open_to_actor(reader, votes))
+        if not (duty := vote_duty(votes)):
+            continue
+        if duty.action != "Vote":
+            if may_follow(person):
+                yield duty if person.may("submit") else counted_by(duty, person)
+        elif person.may("vote"):
+            why = closed_to_actor(reader, votes)
+            yield for_others(duty, votes, why) if why else duty
 
 
-def sealed_task(open_votes: OpenVotes, *, is_open: bool) -> Duty:
-    done = "" if is_open else "; you have voted on all that need more"
-    return Duty(
-        kind="votes",
-        text=f"v{open_votes.version} needs {counted(open_votes.needed, 'more vote')}",
-        detail=f"{counted(open_votes.votes, 'vote')} so far{done}",
-        link=f"/vote/{open_votes.version}" if is_open else f"/review/{open_votes.version}",
-        action="Vote" if is_open else "Open",
-    )
+def counted_by(duty: Duty, person: Person) -> Duty:
+    names = person.roles.names("submit")
+    words = {"detail": f"Whoever may submit counts them: {names}", "action": "See them"}
+    return duty.model_copy(update=words)
+
+
+def for_others(duty: Duty, votes: OpenVotes, why: str) -> Duty:
+    words = {"detail": f"{duty.detail}; {why}", "action": "Open"}
+    return duty.model_copy(update={**words, "link": f"/review/{votes.version}"})
 
 
 def dev_votes(reader: RegistryReader, open_ones: Sequence[OpenVotes]) -> Iterator[Duty]:
@@ -210,7 +221,7 @@ def dev_votes(reader: RegistryReader, open_ones: Sequence[OpenVotes]) -> Iterato
     actor can vote on; without any there is no line.
     """
     there = [votes for votes in open_ones if votes.part == "dev" and votes.needed]
-    mine = next((votes.version for votes in there if is_open_to_actor(reader, votes)), None)
+    mine = next((votes.version for votes in there if not closed_to_actor(reader, votes)), None)
     if mine is not None:
         yield Duty(
             kind="dev_votes",
@@ -221,17 +232,19 @@ def dev_votes(reader: RegistryReader, open_ones: Sequence[OpenVotes]) -> Iterato
         )
 
 
-def is_open_to_actor(reader: RegistryReader, open_votes: OpenVotes) -> bool:
-    """Whether the reader's actor is asked to vote, and some open item still lacks that vote."""
+def closed_to_actor(reader: RegistryReader, open_votes: OpenVotes) -> str | None:
+    """Why none of the votes that lack is asked of the reader's actor; None: some is."""
     votes, actor = read_votes(reader, open_votes.version), plain(reader.actor)
     asked = votes.sheet(open_votes.part)
     with reader.engine.connect() as connection:
         if is_submitter(reader, connection, open_votes.version, asked):
-            return False
-    shown = (key for key in votes.shown if is_first(key, asked, actor))
-    return (
-        further_items(votes, asked, actor) != 0 or any(k not in votes.ballots for k in shown)
-    ) and lacks_mine(votes, asked.detail, actor)
+            return "other people vote, as you submitted it"
+    shown = [key for key in votes.shown if is_first(key, asked, actor)]
+    if further_items(votes, asked, actor) == 0 and all(key in votes.ballots for key in shown):
+        return "you have voted on all that you were asked" if shown else "other people are asked"
+    if not lacks_mine(votes, asked.detail, actor):
+        return "you have voted on all that need more"
+    return None
 
 
 def lacks_mine(votes: Votes, asked: VotesAsked, actor: str) -> bool:
@@ -304,14 +317,15 @@ def tasks_of(
         """Whoever is blind is not told why a version won while people still vote on it."""
         return not person.decides and is_voted(reader, number)
 
-    asked = open_votes(reader) if person.may("vote") else ()
+    asked = open_votes(reader)
     yield from undeployed(traffic)
     yield from family_duties(reader, kept, REVIEWS, hides)
-    yield from sealed_votes(reader, asked)
+    yield from sealed_votes(reader, asked, person)
     yield from silent(beats)
     if person.may("promote"):
         yield from waiting_data(waiting(now.date()))
-    yield from dev_votes(reader, asked)
+    if person.may("vote"):
+        yield from dev_votes(reader, asked)
 
 
 # --- home routes ----------------------------------------------------------------------------------

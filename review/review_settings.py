@@ -77,6 +77,10 @@ class ReviewParams(Settings):
         """How people are known: "token" is the address that is printed at the start."""
         return next(iter(self.ways), "token")
 
+    def place_of(self, link: str) -> str:
+        """Where a page is, in words for a terminal."""
+        return f"{self.url}{link}" if self.url else f"incumbent review, then {link}"
+
     @property
     def leaves_out(self) -> bool:
         return self.unblinded_votes == "leave_out"

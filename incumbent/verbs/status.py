@@ -9,13 +9,14 @@ from rich.text import Text
 from incumbent.options import Json
 from incumbent.output import coloured, console, print_json, print_table, say
 from incumbent.pipeline import older_project, project_version
-from monitoring.duties import Duty, FamilyLine, Overview, family_overview
+from monitoring.duties import Duty, FamilyLine, Overview, family_needs, family_overview
 from monitoring.night_history import night_of, nightly_of
 from monitoring.scheduling.heartbeats import Heartbeat, living
 from monitoring.scheduling.runs import runs_of
 from project.canonical import readable
 from project.paths import BASE
 from project.records.adapters import AdapterVersion, ModelPin
+from project.settings import load
 from project.untrusted_input import one_line
 from registry.deployment_history import (
     DeploymentFailure,
@@ -26,6 +27,7 @@ from registry.deployment_history import (
 )
 from registry.reader import RegistryReader
 from registry.store import Registry
+from review.review_settings import ReviewParams
 
 # --- status ---------------------------------------------------------------------------------------
 
@@ -54,6 +56,7 @@ def print_status(as_json: bool) -> None:
         night = next((night for run in runs if (night := night_of(run))), None)
         unfinished = [run for run in runs if night_of(run) is None]
         schedulers = living(registry.engine)
+        needs = family_needs(registry)
     project = ModelPin.read(BASE) if BASE.exists() else None
     if as_json:
         print_json(
@@ -70,6 +73,7 @@ def print_status(as_json: bool) -> None:
                 "unfinished": unfinished,
                 "schedulers": schedulers,
                 "refused": [{"machine": name, "why": why} for name, why in refused(schedulers)],
+                "needs": needs,
             }
         )
         return
@@ -99,8 +103,15 @@ def print_status(as_json: bool) -> None:
         say(f"watched   by {scheduler.sign}")
     for machine, why in refused(schedulers):
         say(f"refused   {machine}: {one_line(why)}")
+    for need in needs:
+        say(f"next      {next_step(need)}")
     if newest is None:
         console.print("next      incumbent run")
+
+
+def next_step(need: Duty) -> str:
+    """What waits for a person, and what to type or where to go for it."""
+    return f"{need.text}: {need.command or load(ReviewParams).place_of(need.link)}"
 
 
 def refused(schedulers: Iterable[Heartbeat]) -> list[tuple[str, str]]:

@@ -6,7 +6,7 @@ from functools import partial
 from sqlalchemy import Connection, select
 
 from project.records.ballots import SheetPart, counting
-from project.records.events import RowErasure
+from project.records.events import DecisionMade, RowErasure
 from project.records.record import Digest, Record, short
 from registry.ballots.sheets import is_first, most_items
 from registry.ballots.standing import VoteQuestion, Votes, missing, votes_on
@@ -26,6 +26,8 @@ class OpenVotes(Record):
     closed: int  # of them
     votes: int  # ballots that were cast
     needed: int  # further ones until each item has as many as were asked for
+    lacking: int  # of those, how many nobody is asked for
+    uncounted: bool = False  # a look waits for them, and the newest ballot is in no decision
 
 
 def open_votes(registry: RegistryReader) -> tuple[OpenVotes, ...]:
@@ -36,13 +38,30 @@ def open_votes(registry: RegistryReader) -> tuple[OpenVotes, ...]:
     with registry.engine.connect() as connection:
         numbers = waiting(registry, connection)
         states = [(number, votes_on(registry, connection, number)) for number in numbers]
-    return tuple(
-        votes.once("open", partial(open_of, number, votes, asked))
-        for number, votes in states
-        if (asked := votes.newest())
-        and asked.detail.champion == label
-        and asked.detail.sheet not in gone
-    )
+        return tuple(
+            votes.once("open", partial(open_of, number, votes, asked)).model_copy(
+                update={"uncounted": is_uncounted(registry, connection, number, votes, asked)}
+            )
+            for number, votes in states
+            if (asked := votes.newest())
+            and asked.detail.champion == label
+            and asked.detail.sheet not in gone
+        )
+
+
+def is_uncounted(
+    registry: RegistryReader, connection: Connection, number: int, votes: Votes, asked: VoteQuestion
+) -> bool:
+    """Whether the look of the newest decision is open for these votes, and some came after it."""
+    if asked.detail.part != "sealed":
+        return False
+    ballots = votes.standing(asked.detail.sheet)
+    newest = votes.once("newest", lambda: max((b.event.seq for b in ballots), default=0))
+    decided = registry.newest_on(connection, "decide", number)
+    if decided is None or newest < decided.seq:
+        return False
+    waits = decided.told(DecisionMade).look == asked.detail.look
+    return waits and not registry.fallen_on(connection, number)
 
 
 def waiting(registry: RegistryReader, connection: Connection) -> Iterator[int]:
@@ -87,11 +106,13 @@ def open_of(number: int, votes: Votes, asked: VoteQuestion) -> OpenVotes:
     by_item = votes.by_item(asked.detail.sheet)
     cast = list(by_item.values())
     unseen = asked.detail.items - len(cast)
+    needed = unseen * asked.detail.votes + sum(missing(o, asked.detail.votes) for o in cast)
     return OpenVotes(
         version=number,
         part=asked.detail.part,
         items=asked.detail.items,
         closed=sum(counting(ballots, asked.closes_at) is not None for ballots in cast),
         votes=sum(map(len, cast)),
-        needed=unseen * asked.detail.votes + sum(missing(o, asked.detail.votes) for o in cast),
+        needed=needed,
+        lacking=votes_lacking(votes, asked, needed),
     )

@@ -23,7 +23,7 @@ from project.records.data import counted
 from project.records.record import Digest, Record
 from project.settings import load
 from registry.ballots.casting import comment_text
-from registry.ballots.open_votes import open_of, votes_lacking
+from registry.ballots.open_votes import open_of
 from registry.ballots.sheets import asked_about, gone, is_submitter
 from registry.ballots.standing import StandingBallot, VoteQuestion, Votes, read_votes
 from registry.decision_checks import plain
@@ -299,6 +299,6 @@ def with_names(registry: Registry, report: VotesReport, asked: VoteQuestion) -> 
             "reviewers": reviewers(votes, asked),
             "comments": tuple(islice(written, SHOWN)),
             "named": asked.detail.reviewers is not None,
-            "lacking": votes_lacking(votes, asked, open_of(report.version, votes, asked).needed),
+            "lacking": open_of(report.version, votes, asked).lacking,
         }
     )

@@ -216,13 +216,14 @@ def show_votes(
 ) -> HTMLResponse:
     """How the votes stand, and who cast them for whoever decides."""
     report = votes_report(site, person, number, part)
-    registry = site.registry(person.name)
+    waits = is_open(site.registry(person.name), number)
     return page(
         request,
         "votes.html",
         number=number,
         report=report,
-        countable=person.may("submit") and is_open(registry, number),
+        countable=waits and person.may("submit"),
+        counters=person.roles.names("submit") if waits else None,
     )
 
 

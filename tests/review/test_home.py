@@ -20,11 +20,13 @@ from review.data_pages.waiting import QUEUE, Waiting
 from review.home_page import waiting_data
 from review.quality_chart import panels, quality
 from tests.conftest import decision_on, keep_decision
+from tests.evaluation.test_registry_ballots import OpenLook
 from tests.nights import night_of
 from tests.places import START, decide, evidence_on, submit, win
 from tests.review.conftest import Browser, Browsers
 from tests.review.test_dossier import measured
-from tests.voting_sheets import look_at_sealed, named, opened, sheet_of, vote_for
+from tests.review.test_voting_count import keep as keep_undecided
+from tests.voting_sheets import all_vote, look_at_sealed, named, opened, sheet_of, vote_for
 
 SCRIPT = "<script>alert(1)</script>"
 
@@ -291,6 +293,43 @@ def test_who_has_voted_on_all_is_told_and_not_asked_again(
     assert "you have voted on all" in browser("ann").get("/").text
     assert tasks_for(browser("bob")) == [("v1 needs 1 more vote", "/vote/1")]
     assert tasks_for(browser("cid")) == [("v1 needs 1 more vote", "/vote/1")]
+
+
+def test_whoever_submitted_is_told_that_other_people_vote(
+    browser: Browsers, registry: Registry, tmp_path: Path
+) -> None:
+    ask_about_sealed(named(registry, "sam"), tmp_path)
+    PARAMS.write_text("registry: {family: test, four_eyes: true}\n")
+    assert tasks_for(browser("sam")) == [("v1 needs 4 more votes", "/review/1")]
+    page = browser("sam").get("/").text
+    assert "other people vote, as you submitted it" in page
+    assert "you have voted" not in page
+
+
+def test_votes_that_are_in_wait_to_be_counted_by_whoever_may(
+    browser: Browsers, registry: Registry, tmp_path: Path
+) -> None:
+    Path("roles.yaml").write_text("submit: [ann]\nvote: everybody\npromote: [bob]\n")
+    PARAMS.write_text("registry: {family: test, roles: roles.yaml}\n")
+    look = OpenLook(registry, submit(registry, "a", tmp_path), votes=1)
+    keep_undecided(registry, look)
+    all_vote(registry, 1, look.sheet, ["cid"], look.label)
+    text = "v1 has its votes, and they wait to be counted"
+    shown = {name: tasks_for(browser(name)) for name in ("ann", "bob", "cid")}
+    assert shown == {"ann": [(text, "/votes/1")], "bob": [(text, "/votes/1")], "cid": []}
+    assert "Whoever may submit counts them: ann" in browser("bob").get("/").text
+    told = "Whoever may submit counts the votes into the decision: ann."
+    assert [told in browser(name).get("/votes/1").text for name in ("ann", "bob")] == [False, True]
+    assert text in browser("bob").get("/families").text
+    browser("ann").send_form("/vote/1/count")
+    assert text not in browser("ann").get("/").text + browser("ann").get("/families").text
+
+
+def test_all_families_say_what_the_family_s_own_page_says(
+    client: Browser, registry: Registry, tmp_path: Path
+) -> None:
+    ask_about_sealed(registry, tmp_path)
+    assert "v1 needs 4 more votes" in client.get("/families").text
 
 
 def test_all_dev_sheets_are_one_line_below_all_else(

@@ -19,6 +19,7 @@ from review.page_server import create_app
 from review.review_settings import ReviewParams
 from review.site import Site
 from tests.evaluation.test_llm_judge import likes_exclamations
+from tests.incumbent.tiny_project import exit_code
 from tests.judge_server import judge_server
 from tests.recorded_project import ITEMS, answer_and_compare, lay_out
 from tests.review.conftest import Browser
@@ -146,14 +147,29 @@ def test_a_challenger_becomes_champion_by_peoples_votes_counted_as_often_as_one_
     assert check_registry(here).problems == ()
 
 
+REVIEW = "incumbent review, then"
+
+
+def next_steps(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """What `incumbent status` says is to be done."""
+    capsys.readouterr()
+    assert exit_code("status") == 0
+    lines = capsys.readouterr().out.splitlines()
+    return [line.removeprefix("next      ") for line in lines if line.startswith("next ")]
+
+
 def test_the_documented_recipe_promotes_by_the_votes_of_two_people(
-    judge: str, here: Registry
+    judge: str, here: Registry, capsys: pytest.CaptureFixture[str]
 ) -> None:
     submitted_unvoted(here, documented_recipe(judge))
+    assert next_steps(capsys) == [f"v1 needs {2 * ITEMS} more votes: {REVIEW} /vote/1"]
     clients = browsers(here, "ballots")
     all_vote(clients)
+    waits = "v1 has its votes, and they wait to be counted"
+    assert next_steps(capsys) == [f"{waits}: {REVIEW} /votes/1"]
     count_twice(clients[0])
     assert decision(here).verdict is Verdict.PROMOTE
+    assert next_steps(capsys) == [f"v1 won and waits for a person: {REVIEW} /review/1"]
 
 
 def test_items_that_close_at_one_vote_promote_once_a_second_person_agreed_on_some(
