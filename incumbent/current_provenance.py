@@ -25,6 +25,7 @@ from project.records.adapters import AdapterVersion, Provenance
 from project.records.record import Record
 from project.settings import load
 from registry.registry_settings import RegistryParams
+from review.review_settings import ReviewParams
 from training.recipe import STEPS, StepName, StepRecord
 
 SHOWN = 5  # names of files
@@ -83,9 +84,12 @@ def processes_of(step: StepName) -> int | None:
 
 
 def not_for_git() -> tuple[Path, ...]:
-    """State, and what users wrote, which is deleted in time: git would keep it."""
+    """State, what users wrote, which is deleted in time, and hashes of passwords: git would keep
+    them.
+    """
     traffic = Path(load(TrafficParams).folder)  # of a URL, a folder that is not there
-    return home(), traffic, LABEL_QUEUE.parent
+    passwords = load(ReviewParams).users
+    return home(), traffic, LABEL_QUEUE.parent, *([passwords] if passwords else [])
 
 
 def tag_version(version: AdapterVersion, commit: str) -> str | None:
@@ -224,9 +228,9 @@ def snapshot(
 ) -> Snapshot | None:
     """Of the current folder: HEAD itself where nothing differs from it; None outside of git.
 
-    With `everything`, new files that are none of the project's own come in too; nothing new below
-    the folders `left_out` does. Raises GitError where git fails, or would be given a file that is
-    too large for it, or a known one that looks like a secret now.
+    With `everything`, new files that are none of the project's own come in too; nothing new of the
+    files and folders `left_out` does. Raises GitError where git fails, or would be given a file
+    that is too large for it, or a known one that looks like a secret now.
     """
     if (prefix := prefix_here()) is None:
         return None
@@ -312,11 +316,11 @@ def commit_of_tree(tree: str, head: str | None, message: str) -> str:
     return git(*author(), "commit-tree", tree, *parents, "-m", message).decode().strip()
 
 
-def excluded(folders: Iterable[Path]) -> Sequence[str]:
-    """Git's way to say what is left out, of the folders that lie in this one."""
+def excluded(paths: Iterable[Path]) -> Sequence[str]:
+    """Git's way to say what is left out, of the files and folders that lie in this one."""
     here = Path.cwd()
-    inside = [folder.resolve() for folder in folders if folder.resolve().is_relative_to(here)]
-    names = [folder.relative_to(here).as_posix() for folder in inside if folder != here]
+    inside = [path.resolve() for path in paths if path.resolve().is_relative_to(here)]
+    names = [path.relative_to(here).as_posix() for path in inside if path != here]
     return [f":(exclude,literal){name}" for name in names]
 
 

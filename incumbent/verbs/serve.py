@@ -146,7 +146,8 @@ def review(
         typer.Option(
             "--add-user",
             metavar="NAME",
-            help="Add somebody to the file of review.users instead.",
+            help="Add somebody to the file of review.users instead; asks for a password of at "
+            "least 12 characters.",
         ),
     ] = None,
 ) -> None:
@@ -203,6 +204,7 @@ def has_desktop() -> bool:
 
 def add_user(name: str) -> None:
     """Ask for a password, and keep its hash in the file of review.users."""
+    from review.frame.users_file import SHORTEST
     from review.frame.users_file import add_user as add
 
     path = load(ReviewParams).users
@@ -212,6 +214,10 @@ def add_user(name: str) -> None:
             file=PARAMS,
             field="review.users",
         )
-    password = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
+    ask = f"Password, of at least {SHORTEST} characters"
+    password = typer.prompt(ask, hide_input=True, confirmation_prompt=True)
     add(path, name, password)
-    say(f"{name} is in {path}. A session that began with another password has ended.")
+    say(
+        f"{name} is in {path}. A session that began with another password has ended.",
+        f"{path} holds hashes of passwords: keep it out of git, by a line in .gitignore.",
+    )

@@ -174,13 +174,13 @@ class UsersFile:
     def __init__(self, path: Path, secret: bytes) -> None:
         self.path = path
         self.secret = secret
-        self._read: tuple[FileState, Users] = (state_of(path), read_settings(Users, path))
+        self._read: tuple[FileState, Users] = (state_of(path), read_users(path))
 
     @property
     def users(self) -> dict[str, str]:
         state = state_of(self.path)
         if state != self._read[0]:
-            self._read = (state, read_settings(Users, self.path))
+            self._read = (state, read_users(self.path))
         return self._read[1].users
 
     def verified(self, name: str, password: str) -> bool:
@@ -201,6 +201,17 @@ class UsersFile:
         """What a session of now carries of the password; None for a name that is not there."""
         hashed = self.users.get(name)
         return mark(self.secret, "password", hashed.encode()).hex()[:16] if hashed else None
+
+
+def read_users(path: Path) -> Users:
+    """Raises InputError where there is no such file, which nobody can sign in by."""
+    if not path.exists():
+        raise InputError(
+            "there is no such file of names and passwords: `incumbent review --add-user NAME` "
+            "makes it",
+            file=path,
+        )
+    return read_settings(Users, path)
 
 
 def add_user(path: Path, name: str, password: str) -> None:

@@ -136,7 +136,8 @@ def test_state_and_what_users_wrote_never_come_into_git(project: Path) -> None:
         Path(file).parent.mkdir(parents=True)
         Path(file).write_text("of users")
     Path("datasets/sources.csv").write_text("a row")
-    Path("params.yaml").write_text("{}")
+    Path("params.yaml").write_text("review: {users: users.yaml}")
+    Path("users.yaml").write_text("users: {ann: a hash of her password}")
     found, problem = current_provenance()
     assert found is not None and problem is None
     assert found.changed == (".gitignore", "datasets/sources.csv", "params.yaml")

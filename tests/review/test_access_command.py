@@ -24,6 +24,8 @@ def test_a_user_is_added_by_a_password_that_is_typed_twice() -> None:
     done = CliRunner().invoke(app, ["review", "--add-user", "ann"], input=f"{PASSWORD}\n" * 2)
     assert done.exit_code == 0
     assert PASSWORD not in done.output
+    assert "of at least 12 characters" in done.output
+    assert "keep it out of git, by a line in .gitignore" in done.output
     users = UsersFile(Path("users.yaml"), b"s")
     assert (users.verified("ann", PASSWORD), users.verified("ann", "another one")) == (True, False)
 
@@ -33,6 +35,11 @@ def test_without_a_file_for_users_the_next_step_is_said() -> None:
     done = CliRunner().invoke(app, ["review", "--add-user", "ann"])
     assert isinstance(done.exception, InputError)
     assert "put `users: users.yaml` there" in str(done.exception)
+
+
+def test_a_file_of_users_that_is_not_there_says_what_makes_it() -> None:
+    with pytest.raises(InputError, match=r"users\.yaml: .*`incumbent review --add-user NAME`"):
+        UsersFile(Path("users.yaml"), b"s")
 
 
 @pytest.mark.parametrize(
