@@ -257,7 +257,8 @@ def summary(label: str, against: str, decision: Decision, checked: Sequence[str]
         case Verdict.REJECT:
             return rejected(label, against, bounds, decision.reasons[0])
         case Verdict.HOLD:
-            return held(label, against, bounds, decision.needed)
+            waits = [m for m in checked if awaits_votes(m, decision.reasons)]
+            return held(label, against, bounds, waits, decision.needed)
 
 
 def unqualified(label: str, against: str, decision: Decision, checked: Sequence[str]) -> str:
@@ -292,10 +293,26 @@ def rejected(label: str, against: str, bounds: Mapping[str, Bound], reason: str)
     return f"{label} is not good enough: {reason}."
 
 
-def held(label: str, against: str, bounds: Mapping[str, Bound], needed: int | None) -> str:
+def awaits_votes(metric: str, reasons: Sequence[str]) -> bool:
+    """Whether people have to vote before a metric is known, by the rule's own reasons."""
+    unknown = f"{metric} is not known yet: "
+    return by_people(metric) and any(reason.startswith(unknown) for reason in reasons)
+
+
+def held(
+    label: str,
+    against: str,
+    bounds: Mapping[str, Bound],
+    waits: Sequence[str],
+    needed: int | None,
+) -> str:
     sentence = f"It is not sure yet that {label} is better than {against}."
     if won := [metric for metric, bound in bounds.items() if bound.won]:
-        sentence += f" It is better in {words(won)}; something else is in doubt."
+        sentence += (
+            f" It is better in {words(won)}{'' if waits else '; something else is in doubt'}."
+        )
+    if waits:
+        sentence += f" People's votes are missing for {words(waits)}."
     if needed:
         sentence += f" About {needed:,} more eval items would settle it at the next look."
     return sentence

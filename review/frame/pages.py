@@ -211,8 +211,12 @@ def error_text(request: Request, error: Exception) -> str:
 
 
 async def invalid(request: Request, error: Exception) -> Response:
-    """A parameter or a field of a form that is not what it has to be."""
+    """A parameter or a field of a form that is not what it has to be. Where it is part of a page's
+    address, there is no such page.
+    """
     assert isinstance(error, RequestValidationError)
+    if not is_api(request) and any(fault["loc"][0] == "path" for fault in error.errors()):
+        return answer(request, 404, WORDS[404])
     wrong = [f"{'.'.join(map(str, fault['loc'][1:]))}: {fault['msg']}" for fault in error.errors()]
     return answer(request, 422, "; ".join(wrong))
 

@@ -378,6 +378,16 @@ def test_a_guarded_policy_is_told_apart_from_a_win_in_all(
     assert "all three" not in said
 
 
+def test_a_hold_that_waits_for_votes_says_so_in_plain_words() -> None:
+    nobody = calibration(source="ballots", n=0, unjudged=0, accuracy=None)
+    policy = Policy(kind="guarded", gating=("rougeL", "preference"), margins={})
+    scored = weigh(table(BETTER), policy, calibration=nobody)
+    unvoted = scored.model_copy(update={"sealed": {"rougeL": scored.sealed["rougeL"]}})
+    sentences = summary("v1", "v0", rule(unvoted, policy, 1), policy.gating)
+    assert "People's votes are missing for preferred answers (preference)." in sentences
+    assert "something else" not in sentences
+
+
 def test_the_page_says_first_what_is_right_and_what_would_turn_a_hold(
     registry: Registry, client: Browser, tmp_path: Path
 ) -> None:
@@ -388,3 +398,5 @@ def test_the_page_says_first_what_is_right_and_what_would_turn_a_hold(
     assert "is hardly another result" in head.ways_out[0]
     page = client.get(f"/review/{version.number}").text
     assert page.index(head.right[0]) < page.index(head.ways_out[0].partition("`")[0])
+    ways = page.partition("What would turn it:")[2].partition("</ul>")[0]
+    assert "<code>" in ways and "`" not in ways

@@ -81,6 +81,20 @@ def test_a_wrong_parameter_is_named(app: FastAPI, client: Browser) -> None:
     assert (answer.status_code, "n: Input should be a valid integer" in answer.text) == (422, True)
 
 
+@pytest.mark.parametrize("path", ["/review/x", "/vote/0", "/versions/1e9", "/nights/tomorrow"])
+def test_a_mistyped_address_is_none_and_a_wrong_parameter_of_the_api(
+    client: Browser, path: str
+) -> None:
+    answer = client.get(path)
+    assert (answer.status_code, "There is nothing at this address." in answer.text) == (404, True)
+    assert "Input should be" not in answer.text
+
+
+def test_a_program_is_told_which_part_of_an_address_is_wrong(client: Browser) -> None:
+    answer = client.get("/api/votes/x")
+    assert (answer.status_code, answer.json()["detail"][:8]) == (422, "number: ")
+
+
 def test_a_fault_of_the_server_is_in_its_log(
     app: FastAPI, client: Browser, caplog: pytest.LogCaptureFixture
 ) -> None:
