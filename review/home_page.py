@@ -240,7 +240,11 @@ def closed_to_actor(reader: RegistryReader, open_votes: OpenVotes) -> str | None
         if is_submitter(reader, connection, open_votes.version, asked):
             return "other people vote, as you submitted it"
     shown = [key for key in votes.shown if is_first(key, asked, actor)]
-    if further_items(votes, asked, actor) == 0 and all(key in votes.ballots for key in shown):
+    sheet, each = asked.detail.sheet, asked.detail.votes
+    on_screen = any(
+        key not in votes.ballots and missing(votes.on_item(sheet, key.item), each) for key in shown
+    )
+    if further_items(votes, asked, actor) == 0 and not on_screen:
         return "you have voted on all that you were asked" if shown else "other people are asked"
     if not lacks_mine(votes, asked.detail, actor):
         return "you have voted on all that need more"

@@ -51,8 +51,9 @@ class VotingTurn:
 class VotingProgress:
     """How far a reviewer is."""
 
-    done: int
+    done: int  # items that this reviewer voted on
     left: int
+    again: int  # of those done, how many were asked a second time
     seconds: float | None  # a vote of this reviewer takes; None: too few to tell
 
     @property
@@ -78,13 +79,13 @@ class Assignments:
 
     def next(self) -> VotingTurn | None:
         """What was seen and not voted on; then a planted repeat that is due; then what lacks votes,
-        and at last what two others disagree on. None: nothing is left, or no more is asked of this
-        reviewer.
+        and at last what two others disagree on. None: no item is left for this reviewer. So no
+        repeat comes last, and no item that has its votes meanwhile.
         """
-        if seen := self.seen_and_open():
-            return seen
-        if again := self.due_repeat():
-            return again
+        if not self.left:
+            return None
+        if turn := self.seen_and_open() or self.due_repeat():
+            return turn
         if further_items(self.votes, self.asked, self.reviewer) == 0:
             return None
         lacking = [item for item in self.free if self.lacks(item)]
@@ -93,12 +94,22 @@ class Assignments:
         return next((VotingTurn(item) for item in (*unhurried, *lacking, *conflicts)), None)
 
     def progress(self) -> VotingProgress:
-        ballots = [*self.own.values(), *self.own_repeats]
-        left = sum(self.lacks(item) or self.conflict(item) for item in self.free)
-        if self.most is not None:
-            left = min(left, max(0, self.most - len(self.own)))
-        times = [ballot.detail.seconds for ballot in ballots]
-        return VotingProgress(len(ballots), left, median(times) if len(times) > 2 else None)
+        times = [ballot.detail.seconds for ballot in (*self.own.values(), *self.own_repeats)]
+        return VotingProgress(
+            done=len(self.own),
+            left=self.left,
+            again=len(self.own_repeats),
+            seconds=median(times) if len(times) > 2 else None,
+        )
+
+    @cached_property
+    def left(self) -> int:
+        """The number of items on which this reviewer's vote is still of use."""
+        left = sum(self.needs_votes(item) for item in self.free)
+        further = further_items(self.votes, self.asked, self.reviewer)
+        if further is None:
+            return left
+        return min(left, further + sum(not key.repeat for key in self.seen))
 
     @cached_property
     def most(self) -> int | None:
@@ -154,19 +165,29 @@ class Assignments:
     def lacks(self, item: str, expected: int = 0) -> bool:
         return len(self.cast(item)) + expected < self.wanted
 
+    def needs_votes(self, item: str) -> bool:
+        return self.lacks(item) or self.conflict(item)
+
     def conflict(self, item: str, expected: int = 0) -> bool:
         """Whether a third person is to speak, and nobody else is about to."""
         return not expected and in_conflict(self.cast(item), self.wanted)
 
-    def seen_and_open(self) -> VotingTurn | None:
-        """What this reviewer was shown last, or took back last, and has no ballot on."""
-        mine = {
+    @cached_property
+    def seen(self) -> dict[Key, int]:
+        """What this reviewer was shown, has no ballot on, and needs one; with the number of the
+        event that showed it, or of the one that took its ballot back.
+        """
+        return {
             key: max(event.seq, taken.seq if (taken := self.votes.withdrawn.get(key)) else 0)
             for key, event in self.votes.shown.items()
             if (key.sheet, key.reviewer) == (self.sheet, self.reviewer)
             and key not in self.votes.ballots
+            and (key.repeat or self.needs_votes(key.item))
         }
-        newest = max(mine, key=mine.__getitem__, default=None)
+
+    def seen_and_open(self) -> VotingTurn | None:
+        """What of that was shown or taken back last."""
+        newest = max(self.seen, key=self.seen.__getitem__, default=None)
         return VotingTurn(newest.item, newest.repeat) if newest else None
 
     def due_repeat(self) -> VotingTurn | None:

@@ -295,6 +295,18 @@ def test_who_has_voted_on_all_is_told_and_not_asked_again(
     assert tasks_for(browser("cid")) == [("v1 needs 1 more vote", "/vote/1")]
 
 
+def test_an_item_that_closed_on_a_screen_is_neither_asked_nor_waits(
+    browser: Browsers, registry: Registry, tmp_path: Path
+) -> None:
+    sheet = ask_about_sealed(registry, tmp_path, items=1)
+    dan = browser("dan")
+    assert dan.get("/api/vote/1/next").json()["item"]
+    for who in ("ann", "bob"):
+        vote_for(named(registry, who), 1, sheet, "i0", None)
+    assert tasks_for(dan) == []
+    assert dan.get("/api/vote/1/next").json()["item"] is None
+
+
 def test_whoever_submitted_is_told_that_other_people_vote(
     browser: Browsers, registry: Registry, tmp_path: Path
 ) -> None:

@@ -112,6 +112,28 @@ def test_who_says_another_thing_the_second_time_is_known_for_it(registry: Regist
     assert self_agreement(read_votes(registry, 1), sheet.digest) == 0.5
 
 
+def test_progress_counts_items_and_says_how_many_were_asked_again(registry: Registry) -> None:
+    sheet, turns, totals = Sheet(registry, 30, votes=1), [], set()
+    while turn := sheet.way("ann", repeats=0.5).next():
+        turns.append(turn)
+        totals.add(sheet.way("ann").progress().total)
+        sheet.vote("ann", turn)
+    progress = sheet.way("ann").progress()
+    assert (totals, progress.done, progress.left) == ({30}, 30, 0)
+    assert progress.again == len(turns) - 30 > 2
+    assert not turns[-1].repeat  # or the page asked on where it says that nothing is left
+
+
+def test_an_item_that_closed_while_it_was_on_a_screen_is_asked_no_more(registry: Registry) -> None:
+    sheet = Sheet(registry, 2, votes=1)
+    show(named(registry, "dan"), 1, sheet.digest, "i0")
+    sheet.vote("cyd", VotingTurn("i0"))
+    assert sheet.way("dan").next() == VotingTurn("i1")
+    sheet.vote("cyd", VotingTurn("i1"))
+    assert sheet.way("dan").next() is None
+    assert sheet.way("dan").progress().total == 0
+
+
 def test_progress_counts_what_is_left_for_this_person(registry: Registry) -> None:
     sheet = Sheet(registry, 4)
     all_vote(registry, 1, sheet.digest, ["bob", "cat"], "base")
