@@ -1,11 +1,14 @@
 """`status` and `gateway deployments`: which version is champion, and which one answers."""
 
 from collections.abc import Iterable
+from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 from rich.text import Text
 
+from curation.gate import failing
 from incumbent.options import Json
 from incumbent.output import coloured, console, print_json, print_table, say
 from incumbent.pipeline import older_project, project_version
@@ -14,8 +17,10 @@ from monitoring.night_history import night_of, nightly_of
 from monitoring.scheduling.heartbeats import Heartbeat, living
 from monitoring.scheduling.runs import runs_of
 from project.canonical import readable
-from project.paths import BASE
+from project.errors import InputError
+from project.paths import BASE, GATE_PAGE, GATE_REPORT
 from project.records.adapters import AdapterVersion, ModelPin
+from project.records.data import GateReport, Severity
 from project.settings import load
 from project.untrusted_input import one_line
 from registry.deployment_history import (
@@ -57,6 +62,8 @@ def print_status(as_json: bool) -> None:
         unfinished = [run for run in runs if night_of(run) is None]
         schedulers = living(registry.engine)
         needs = family_needs(registry)
+        rejected = newest and registry.newest_event(newest.number, "reject")
+    shut = failed_checks()
     project = ModelPin.read(BASE) if BASE.exists() else None
     if as_json:
         print_json(
@@ -74,6 +81,7 @@ def print_status(as_json: bool) -> None:
                 "schedulers": schedulers,
                 "refused": [{"machine": name, "why": why} for name, why in refused(schedulers)],
                 "needs": needs,
+                "failed_checks": shut,
             }
         )
         return
@@ -87,10 +95,8 @@ def print_status(as_json: bool) -> None:
         say(f"base      {project}: another one than the champion's, and the next challenger's")
     if newest and decision:
         verdict = coloured(decision.verdict.value)
-        newest_line = Text.assemble(
-            f"newest    {newest.label}: ", verdict, f", {decision.reasons[0]}"
-        )
-        say(newest_line)
+        why = f", {decision.reasons[0]}" + (f"; rejected by {rejected.actor}" if rejected else "")
+        say(Text.assemble(f"newest    {newest.label}: ", verdict, why))
     say(
         f"looks     {looks} at the sealed eval set so far (comparisons on it: each makes the next "
         "one harder)"
@@ -105,8 +111,22 @@ def print_status(as_json: bool) -> None:
         say(f"refused   {machine}: {one_line(why)}")
     for need in needs:
         say(f"next      {next_step(need)}")
-    if newest is None:
+    if shut:
+        say(
+            f"next      the gate is shut: {', '.join(shut)} failed. {GATE_PAGE} has the rows: mend "
+            "or waive them, then `incumbent run`"
+        )
+    elif newest is None:
         console.print("next      incumbent run")
+
+
+def failed_checks() -> list[str]:
+    """The critical checks that keep the gate shut, by its last report."""
+    with suppress(InputError):  # without a report that can be read nothing is known
+        report = GateReport.read(GATE_REPORT)
+        today = datetime.now(UTC).date()
+        return [check.name for check in failing(report, today, Severity.CRITICAL)]
+    return []
 
 
 def next_step(need: Duty) -> str:

@@ -11,6 +11,8 @@ from rich.console import Console
 
 from incumbent.output import print_table
 from incumbent.verbs.doctor import training
+from project.paths import GATE_REPORT
+from project.records.data import Check, GateReport, Severity
 from registry.store import Registry
 from tests.incumbent.tiny_project import exit_code
 from tests.places import decide, submit
@@ -162,8 +164,28 @@ def test_a_rejected_version_does_not_come_back_by_a_rollback(
     refused = capsys.readouterr().err
     assert "was rejected by tester: impolite" in refused
     assert "incumbent promote 1 --force" in refused
-    assert exit_code("registry", "versions") == 0
-    assert "rejected" in out(capsys)
+    for verb in (("registry", "versions"), ("status",)):
+        assert exit_code(*verb) == 0
+        assert "rejected" in out(capsys)
+
+
+@pytest.mark.usefixtures("winner")
+def test_status_says_what_keeps_the_gate_shut(capsys: pytest.CaptureFixture[str]) -> None:
+    failed = Check(
+        name="no account numbers",
+        severity=Severity.CRITICAL,
+        passed=False,
+        observed="1 of 9 rows fails",
+        limit="none",
+        failing_rows=("a",),
+    )
+    GateReport(dataset_rows="0" * 64, contract="0" * 64, row_count=9, checks=(failed,)).write(
+        GATE_REPORT
+    )
+    assert exit_code("status") == 0
+    assert "next      the gate is shut: no account numbers failed. outputs/gate/" in out(capsys)
+    assert exit_code("status", "--json") == 0
+    assert json.loads(out(capsys))["failed_checks"] == ["no account numbers"]
 
 
 def test_making_the_champion_the_champion_says_that_nothing_changed(
