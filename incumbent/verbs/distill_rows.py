@@ -324,7 +324,9 @@ def print_outcome(outcome: Mapping[str, Any], spending: Spending, to: Path) -> N
         left = counted(outcome["asked"] - outcome["answered"], "prompt")
         say(f"  stopped before the limit: {left} not asked; a higher one goes on from here")
     if not outcome["rows"]:
-        say("nothing is left to review: try another teacher, or more prompts")
+        others = "another teacher, or more prompts"
+        hint = "a higher limit" if outcome["stopped"] and not outcome["answered"] else others
+        say(f"nothing is left to review: try {hint}")
         return
     say(f"they wait in {to} for Label Studio, and in {rows_beside(to)}")
     say(ACCEPTING)

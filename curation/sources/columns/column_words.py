@@ -11,7 +11,7 @@ from curation.sources.columns.column_profile import ColumnProfile
 from curation.sources.table_rows import NamedColumns
 from curation.sources.tool_turns import BESIDE, SYSTEM
 from project.records.data import counted
-from project.untrusted_input import one_line
+from project.untrusted_input import one_line, shortened
 
 COULD_BE_SLICE = "could be a slice (--slice)"
 COULD_BE_GROUP = "could be the group (--group)"
@@ -157,7 +157,7 @@ def answer_notes(column: ColumnProfile) -> Iterator[str]:
         return
     text, count = column.most_common
     if count > SAME * column.filled and count >= SAME_LEAST:
-        yield f'{count:,} of {column.filled:,} answers are "{one_line(text)[:SHOWN]}"'
+        yield f'{count:,} of {column.filled:,} answers are "{shortened(text, SHOWN)}"'
 
 
 # --- slices and groups ----------------------------------------------------------------------------
