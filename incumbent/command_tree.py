@@ -13,7 +13,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from incumbent.options import LARGEST
-from project.errors import InputError
+from project.errors import InputError, plain_words
 
 Verb = Callable[..., None]
 VERBS = Path(__file__).parent / "verbs"
@@ -22,15 +22,6 @@ INSTEAD = {
     "version": "`incumbent --version`",
 }
 VALUES = {"path": "PATH", "Path": "PATH", "str": "TEXT", "int": "N", "float": "N"}
-
-
-# What a library says of a value, and what a person reads.
-REFUSED = {
-    "Value error, ": "",
-    "Input should be a valid integer, unable to parse string as an integer": "is no whole number",
-    "Input should be a valid number, unable to parse string as a number": "is no number",
-    "Input should be": "must be",
-}
 
 
 class LazyVerb(TyperCommand):
@@ -65,8 +56,7 @@ class LazyVerb(TyperCommand):
         try:
             return command.make_context(info_name, args, parent, **extra)
         except typer.BadParameter as error:
-            for words, plain in REFUSED.items():
-                error.message = error.message.replace(words, plain)
+            error.message = plain_words(error.message)
             raise
 
 

@@ -38,6 +38,28 @@ class InputError(IncumbentError):
         super().__init__(": ".join(part for part in parts if part))
 
 
+# What pydantic says of a value, and what people read who do not write Python.
+PLAIN_WORDS = {
+    "Value error, ": "",  # of a check of ours
+    "Input should be a valid integer, unable to parse string as an integer": "is no whole number",
+    "Input should be a valid number, unable to parse string as a number": "is no number",
+    "Input should be a valid tuple": "must be a list",
+    "Input should be a valid dictionary": "must hold names with values",
+    "Input should be": "must be",
+    "Tuple should have": "must have",
+    "List should have": "must have",
+    "Dictionary should have": "must have",
+    " after validation, not": ", not",
+}
+
+
+def plain_words(refusal: str) -> str:
+    """Why pydantic refuses a value, in words of files and not of Python."""
+    for words, plain in PLAIN_WORDS.items():
+        refusal = refusal.replace(words, plain)
+    return refusal
+
+
 class StoppedError(IncumbentError):
     """A job was asked to stop, and stopped before its end."""
 

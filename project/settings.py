@@ -13,7 +13,7 @@ from typing import TypeVar, get_args
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from project.errors import InputError
+from project.errors import InputError, plain_words
 from project.records.record import Record, read_input
 
 PARAMS = Path("params.yaml")
@@ -149,7 +149,7 @@ def validated(model: type[S], node: yaml.Node | None, path: Path, prefix: str = 
 def first_fault(error: ValidationError, model: type[BaseModel]) -> tuple[list[str], str]:
     """The steps to the first value that a model refuses, and why."""
     first = error.errors()[0]
-    problem = first["msg"].removeprefix("Value error, ")  # of a check of ours
+    problem = plain_words(first["msg"])
     if first["type"] == "extra_forbidden":
         *above, name = first["loc"]
         # The steps are keys, numbers in a list and the tags of a union.

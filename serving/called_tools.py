@@ -16,6 +16,7 @@ import regex
 from pydantic import ValidationError
 
 from evaluation.generation.backends.backend import Body
+from project.errors import plain_words
 from project.model_pins import folder_here
 from project.records.adapters import ModelPin
 from project.records.data import Message
@@ -70,7 +71,7 @@ def turn_of(number: int, turn: Fields) -> Message:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(map(str, first["loc"]))
-        why = first["msg"].removeprefix("Value error, ")
+        why = plain_words(first["msg"])
         raise ValueError(f"turn {number}: {place}: {why}") from None
 
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, ValidationError, model_validator
 
 from project.canonical import digest_folder
-from project.errors import InputError
+from project.errors import InputError, plain_words
 from project.files import write_bytes
 from project.paths import CURATED, GATE_REPORT
 from project.personal_data import NO_CONTACTS, Contacts
@@ -264,4 +264,4 @@ def as_waiver(asked: Excuse, check: str, rows: str | Sequence[str]) -> Waiver:
 
 
 def problem(error: ValidationError) -> str:
-    return error.errors()[0]["msg"].removeprefix("Value error, ")
+    return plain_words(error.errors()[0]["msg"])

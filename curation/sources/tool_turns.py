@@ -23,6 +23,7 @@ from curation.sources.chat_shapes import (
     turns_of,
 )
 from curation.sources.turns import IN_TABLES, ROLES, TOOLS, joined, message
+from project.errors import plain_words
 from project.records.data import Message
 from project.records.tool_calls import CalledFunction, ToolCall, as_json, sound_tools, tools_in
 from project.untrusted_input import quoted
@@ -161,7 +162,7 @@ def made(fields: Mapping[str, Any]) -> Message:
 
 
 def first_problem(error: ValidationError) -> str:
-    return str(error.errors()[0]["msg"]).removeprefix("Value error, ")
+    return plain_words(error.errors()[0]["msg"])
 
 
 # --- calls ----------------------------------------------------------------------------------------

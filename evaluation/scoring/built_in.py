@@ -17,7 +17,7 @@ from pydantic import ConfigDict, JsonValue, ValidationError, validate_call
 
 from evaluation.evaluation_settings import MetricChoice
 from project.canonical import canonical_json
-from project.errors import InputError
+from project.errors import InputError, plain_words
 from project.records.data import Row
 from project.records.scores import Better, Ends
 from project.settings import setting_error
@@ -219,8 +219,7 @@ def instance(choice: MetricChoice, at: int, embedder: Path) -> Any:
         checked(made, **choice.options, **given)  # by the constructor's own annotations
     except ValidationError as error:
         first = error.errors()[0]
-        problem = first["msg"].removeprefix("Value error, ")  # of a check of ours
-        raise misfit(at, problem, "options", *map(str, first["loc"])) from None
+        raise misfit(at, plain_words(first["msg"]), "options", *map(str, first["loc"])) from None
     return made
 
 

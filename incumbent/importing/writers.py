@@ -15,7 +15,7 @@ from evaluation.generation.systems import from_registry
 from monitoring.trigger.labels import prediction
 from project.bare_base import bare_base
 from project.canonical import canonical_json
-from project.errors import InputError
+from project.errors import InputError, plain_words
 from project.files import write_bytes, write_lines
 from project.paths import BASE, rows_of
 from project.records.adapters import Contestant, ModelPin
@@ -125,7 +125,7 @@ def server_writer(
     except ValidationError as error:
         first = error.errors()[0]
         option = str(first["loc"][-1]).replace("_", "-")
-        raise InputError(first["msg"], field=f"--{option}") from None
+        raise InputError(plain_words(first["msg"]), field=f"--{option}") from None
     return ServerWriter(params.model, params)
 
 

@@ -10,7 +10,7 @@ from typing import Any, NoReturn, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from project.canonical import canonical_json, digest_bytes
-from project.errors import InputError
+from project.errors import InputError, plain_words
 from project.files import write_bytes, write_lines
 from project.untrusted_input import unique_keys
 
@@ -114,8 +114,7 @@ def invalid(error: ValidationError, path: Path, line: int | None = None) -> Inpu
     """Turn pydantic's first complaint into an InputError with its place."""
     first = error.errors()[0]
     field = ".".join(str(part) for part in first["loc"]) or None
-    problem = first["msg"].removeprefix("Value error, ")  # of a check of ours
-    return InputError(problem, file=path, line=line, field=field)
+    return InputError(plain_words(first["msg"]), file=path, line=line, field=field)
 
 
 def write_records(path: Path, records: Iterable[Record]) -> None:

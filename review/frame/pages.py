@@ -20,7 +20,7 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException as StarletteError
 
 from project.canonical import digest_bytes, readable
-from project.errors import IncumbentError, InputError
+from project.errors import IncumbentError, InputError, plain_words
 from project.html import SHARED
 from project.records.data import counted
 from review.frame.request_checks import UnknownPersonError
@@ -217,7 +217,10 @@ async def invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     if not is_api(request) and any(fault["loc"][0] == "path" for fault in error.errors()):
         return answer(request, 404, WORDS[404])
-    wrong = [f"{'.'.join(map(str, fault['loc'][1:]))}: {fault['msg']}" for fault in error.errors()]
+    wrong = [
+        f"{'.'.join(map(str, fault['loc'][1:]))}: {plain_words(fault['msg'])}"
+        for fault in error.errors()
+    ]
     return answer(request, 422, "; ".join(wrong))
 
 

@@ -20,7 +20,7 @@ from pydantic import (
 from evaluation.generation.backends.backend import BackendError, Body, Endpoint
 from evaluation.generation.batch_reader import chat_tokens
 from evaluation.generation.constraints import Sieve, Sieves, Wanted, is_readable
-from project.errors import InputError
+from project.errors import InputError, plain_words
 from project.records.record import Record
 from project.tool_rendering import shown
 from project.untrusted_input import shortened
@@ -199,7 +199,7 @@ def parse_body(body: Body) -> RequestBody:
         if first["type"] == "extra_forbidden":
             raise not_done(".".join(steps)) from None
         place = ".".join(step for step in steps if FIELD.fullmatch(step))
-        problem = first["msg"].removeprefix("Value error, ")
+        problem = plain_words(first["msg"])
         raise refused(f"`{place}`: {problem}.", steps[0]) from None
 
 

@@ -238,7 +238,7 @@ AnswerId = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,128}$")]
 def no_truth(value: object) -> object:
     """True is 1 in Python alone."""
     if isinstance(value, bool):
-        raise ValueError("Input should be -1, 0 or 1")
+        raise ValueError("must be -1, 0 or 1")
     return value
 
 

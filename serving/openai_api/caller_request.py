@@ -18,6 +18,7 @@ from pydantic import (
 from evaluation.evaluation_settings import Decoding
 from evaluation.generation.backends.backend import Endpoint
 from project.chat_template import under
+from project.errors import plain_words
 from project.records.data import Message
 from project.untrusted_input import shortened
 from serving.called_tools import MOST_TOOLS, checked_tools, conversation, has_calls
@@ -358,7 +359,7 @@ def invalid(error: ValidationError, known: Sequence[str] = ()) -> ApiError:
         hint = f"; did you mean `{alike[0]}`?" if alike else "."
         problem = f"`{field}`: there is no such field{hint}"
         return ApiError(400, problem, param=field, logged=NO_FIELD)
-    return ApiError(400, f"`{field}`: {first['msg'].removeprefix('Value error, ')}.", param=field)
+    return ApiError(400, f"`{field}`: {plain_words(first['msg'])}.", param=field)
 
 
 def refuse_too_much(asked: CommonFields, most: int) -> None:

@@ -178,7 +178,7 @@ def run(*sources: dict[str, str]) -> None:
     [
         ({"format": "table"}, "name the columns of a table"),
         ({"format": "rated", "columns": {"messages": "m"}}, "columns are of tables"),
-        ({"format": "excel"}, "Input should be 'rows'"),
+        ({"format": "excel"}, "must be 'rows'"),
     ],
 )
 def test_a_source_that_cannot_be_read_so_is_refused_with_its_line(

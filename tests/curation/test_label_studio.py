@@ -324,8 +324,8 @@ def test_a_rating_is_good_from_where_its_owner_says() -> None:
 @pytest.mark.parametrize(
     ("record", "said"),
     [
-        ({"data": 1, "annotations": []}, "1: data: Input should be a valid dictionary"),
-        ({"data": {}, "annotations": 7}, "1: annotations: Input should be a valid tuple"),
+        ({"data": 1, "annotations": []}, "1: data: must hold names with values"),
+        ({"data": {}, "annotations": 7}, "1: annotations: must be a list"),
         ({"data": {}, "annotations": [{"result": "x"}]}, "1: annotations.0.result: "),
         ({"annotations": []}, "1: data: Field required"),
     ],

@@ -73,10 +73,10 @@ def test_the_pairs_of_all_files_are_read_in_their_order(tmp_path: Path) -> None:
     ("line", "complaint"),
     [
         ('{"prompt": "q", "chosen": "a"}', "rejected: Field required"),
-        ('{"prompt": "q", "chosen": "a", "rejected": 1}', "rejected: Input should be"),
+        ('{"prompt": "q", "chosen": "a", "rejected": 1}', "rejected: must be"),
         ('{"prompt": "q", "completion": "a"}', "label: Field required"),
         ('{"prompt": "q", "completion": "", "label": true}', "completion: String should have"),
-        ('{"prompt": "q", "completion": "a", "label": "maybe"}', "label: Input should be"),
+        ('{"prompt": "q", "completion": "a", "label": "maybe"}', "label: must be"),
         ("{", "not JSON"),
         ("[]", "a row must be a JSON object"),
     ],

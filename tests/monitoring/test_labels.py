@@ -133,7 +133,7 @@ def test_rows_of_json_lines_are_labels_too() -> None:
         ('[{"data": {"prompt": "a", "drift": "soon"}}]', "0.data.drift: "),
         ('[{"data": {"prompt": "a", "messages": [{"role": "x"}]}}]', "0.data.messages.0.role: "),
         ('[{"data": {"prompt": "a"}, "annotations": 1}]', "0.annotations: "),
-        ('{"prompt": "a"}', "Input should be a valid array"),
+        ('{"prompt": "a"}', "must be a valid array"),
         ("[", "Invalid JSON"),
     ],
 )

@@ -214,7 +214,7 @@ def test_a_signed_line_may_be_cut_off_anywhere(signing: Registry) -> None:
         ("registry:\n", r"x:1: not JSON"),
         ("\n[]\n", r"x:2: a row must be a JSON object"),
         ('{"seq": 3}', r"x:1: event: Field required"),
-        ('{"format": "incumbent-anchor/9"}', r"x:1: format: Input should be 'incumbent-anchor/1'"),
+        ('{"format": "incumbent-anchor/9"}', r"x:1: format: must be 'incumbent-anchor/1'"),
         ("", "x: holds no anchor: `incumbent registry anchor` writes one"),
         ('{"at":"2026-', "x: holds no anchor"),
     ],

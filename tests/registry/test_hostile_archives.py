@@ -130,7 +130,7 @@ CASES = [
     Hostile("a deep manifest", lambda m: tar(m | {NAME: DEEP}), "is nested too deep"),
     Hostile("a doubled key", lambda m: tar(m | {NAME: b'{"at":"","at":""}'}), "'at' twice"),
     Hostile("an unknown field", manifest(more=1), "more: Extra inputs are not permitted"),
-    Hostile("another format", manifest(format="zip"), "format: Input should be 'incumbent-b"),
+    Hostile("another format", manifest(format="zip"), "format: must be 'incumbent-b"),
     Hostile("fewer events", manifest(events=1), "tip: its newest event is another one"),
     Hostile("another tip", manifest(tip="0" * 64), "tip: its newest event is another one"),
     Hostile("a revision upward", manifest(revision="../0001"), "revision: String should match"),

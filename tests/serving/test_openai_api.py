@@ -325,7 +325,7 @@ def test_feedback_that_says_nothing_is_refused(client: TestClient, said: dict[st
             {"outcome": {"escalatd": True}},
             "`outcome.escalatd`: there is no such field; did you mean `outcome.escalated`?",
         ),
-        ({"rating": True}, "`rating`: Input should be -1, 0 or 1."),
+        ({"rating": True}, "`rating`: must be -1, 0 or 1."),
         ({"correction": " "}, "`correction`: it is blank; leave it out."),
     ],
 )

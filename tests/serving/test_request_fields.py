@@ -173,4 +173,4 @@ def test_a_part_that_is_no_text_is_refused_by_its_type(client: TestClient) -> No
     messages = [{"role": "user", "content": said}]
     error = client.post(CHAT, json=asking(messages=messages)).json()["error"]
     assert error["param"] == "messages.0.content.0.type"
-    assert "Input should be 'text'" in error["message"]
+    assert "must be 'text'" in error["message"]

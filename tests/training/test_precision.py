@@ -68,7 +68,7 @@ def test_what_is_ten_times_slower_is_warned_about() -> None:
 
 def test_an_unknown_precision_is_refused_with_its_line() -> None:
     Path("params.yaml").write_text("base:\n  precision: bf16\n")
-    told = r"params\.yaml:2: base\.precision: Input should be 'auto', 'float32', 'bfloat16' or"
+    told = r"params\.yaml:2: base\.precision: must be 'auto', 'float32', 'bfloat16' or"
     with pytest.raises(InputError, match=told):
         load(BaseChoice)
 

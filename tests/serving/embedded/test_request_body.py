@@ -76,18 +76,18 @@ def test_a_bad_value_is_refused_by_its_field(name: str, value: object) -> None:
     ("fields", "told"),
     [
         ({"stop": ["a"] * 5}, "`stop`: 4 texts at most."),
-        ({"stop": [1]}, "`stop.0`: Input should be a valid string."),
-        ({"stop": 3}, "`stop`: Input should be a valid list."),
-        ({"tool_choice": "any"}, "`tool_choice`: Input should be 'none', 'auto' or 'required'."),
+        ({"stop": [1]}, "`stop.0`: must be a valid string."),
+        ({"stop": 3}, "`stop`: must be a valid list."),
+        ({"tool_choice": "any"}, "`tool_choice`: must be 'none', 'auto' or 'required'."),
         (
             {"tool_choice": {"type": "function", "function": {}}},
             "`tool_choice.function.name`: Field required.",
         ),
         (
             {"messages": [{"role": "user", "content": 5}]},
-            "`messages.0.content`: Input should be a valid string.",
+            "`messages.0.content`: must be a valid string.",
         ),
-        ({"temperature": 3}, "`temperature`: Input should be less than or equal to 2."),
+        ({"temperature": 3}, "`temperature`: must be less than or equal to 2."),
     ],
 )
 def test_a_refusal_names_the_field_as_the_caller_wrote_it(
