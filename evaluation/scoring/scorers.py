@@ -140,7 +140,7 @@ def score(scorers: Sequence[Scorer], rows: Sequence[Row], answers: Sequence[Answ
             # Of a whole set: a batch of answers that are rewarded need not have each slice.
             for name in getattr(scorer.metric, "slices", ()):
                 if scorer.name in SCORERS and name not in there:
-                    raise scorer.misfit(absent(name, there))
+                    raise misfit(scorer.at, absent(name, there), "options", "slices")
             scores = scored_by(scorer, rows, answers)
             if twice := sorted({*whole.values, *whole.labels} & {*scores.values, *scores.labels}):
                 raise scorer.misfit(f"gives {twice[0]!r}, and so does a scorer before it")
