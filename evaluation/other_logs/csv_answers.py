@@ -63,13 +63,14 @@ class AnswerColumns:
     answer: str
     system: str | None  # the name of the answers' column, where it tells the sides apart
 
-    def __str__(self) -> str:
-        """Which columns were read, for a reader who named none; `system` is told anyway."""
+    @property
+    def notes(self) -> list[str]:
+        """Which columns were read, where one has another name; `system` is told anyway."""
         columns = {role: getattr(self, role) for role in ROLES}
         if not self.system:
             columns["answer"] = self.answer
-        told = (c if c == role else f"{c} as {role}" for role, c in columns.items() if c)
-        return f"columns read: {', '.join(told)}"
+        told = [c if c == role else f"{c} as {role}" for role, c in columns.items() if c]
+        return [f"columns read: {', '.join(told)}"] if {*told} - {*columns} else []
 
 
 def read_csv_answers(path: Path, options: ReadingOptions) -> SystemLog:
@@ -91,12 +92,12 @@ def read_csv_answers(path: Path, options: ReadingOptions) -> SystemLog:
         for i, (name, (number, row)) in enumerate(zip(names_of(rows, chosen), rows, strict=True))
     ]
     empty = sum(not answer.strip() for answer in answers)
-    notes = [f"{empty} answers are empty, which counts 0"] * bool(empty) + [*missing, str(chosen)]
+    notes = [f"{empty} answers are empty, which counts 0"] * bool(empty)
     return SystemLog(
         path=path,
         system=chosen.system or path.stem,
         samples=clustered(without_repeats(samples), "question"),
-        notes={TASK: notes},
+        notes={TASK: [*notes, *missing, *chosen.notes]},
         deciding=("exact_match",) if are_short(references) else ("rougeL", "semantic"),
         advice="" if chosen.item else "name the column that tells an item by --column item=NAME",
     )
