@@ -267,7 +267,8 @@ def refuse_texts_among_scores(
     chosen = {name.rpartition("=")[2] for name in metrics}
     for name, (number, value) in left_out.items():
         scores = sum(name in sample.metrics for sample in samples)
-        if name in chosen if chosen else 2 * scores > len(samples):
+        is_score = name in chosen if chosen else 2 * scores > len(samples)
+        if is_score:
             problem = f"{quoted(value)} is no number: a missing score is null"
             raise InputError(problem, file=path, line=number, field=name)
 
