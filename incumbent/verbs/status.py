@@ -29,6 +29,7 @@ from registry.deployment_history import (
     Tenure,
     deployed,
     deployments,
+    failures_since,
 )
 from registry.reader import RegistryReader
 from registry.store import Registry
@@ -56,6 +57,7 @@ def print_status(as_json: bool) -> None:
         newest = next(iter(registry.newest()), None)
         decision = registry.decision(newest.number) if newest else None
         answering = deployed(registry)
+        failures = failures_since(registry, champion) if champion else []
         looks = len(registry.history(kind="open"))
         runs = runs_of(registry.engine, nightly_of(registry.family), limit=8)
         night = next((night for run in runs if (night := night_of(run))), None)
@@ -72,6 +74,7 @@ def print_status(as_json: bool) -> None:
                 "project_version": project_version(),
                 "champion": champion,
                 "deployed": answering,
+                "deploy_failures": failures,
                 "base": project,
                 "newest": newest,
                 "decision": decision,
@@ -91,6 +94,9 @@ def print_status(as_json: bool) -> None:
     say(f"champion  {champion or 'none: a challenger has to beat the bare base model'}")
     if champion or answering:
         say(f"deployed  {deployed_line(champion, answering)}")
+    if failures:
+        last = f"v{failures[-1].version} ({failures[-1].told.step}), {readable(failures[-1].at)}"
+        say(f"failed    {last}: `incumbent gateway deployments` says where and why")
     if champion and project and project.weights != champion.adapter.base.weights:
         say(f"base      {project}: another one than the champion's, and the next challenger's")
     if newest and decision:

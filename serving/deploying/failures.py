@@ -124,12 +124,16 @@ class Failures:
 
 # --- load marks -----------------------------------------------------------------------------------
 
-# Marks on disk of the loads that are under way: one that killed its process is not tried again.
+# Marks on disk of the loads that are under way: one that two processes died of is not tried again.
 #
 # An engine in the gateway's own process takes the gateway with it: a base that is too large for the
-# memory, say. Whoever starts the gateway again would start the same load again, for ever.
+# memory, say. Whoever starts the gateway again would start the same load again, for ever. A process
+# that was killed once may have been killed for any reason, so that the next one tries again.
 
 BOOT = Path("/proc/sys/kernel/random/boot_id")  # another one after each start of the machine
+
+
+DEATHS = 2  # of processes that loaded a version, after which no other one tries
 
 
 def marks_folder() -> Path:
@@ -156,19 +160,28 @@ def load_mark(name: str, news: int) -> Iterator[None]:
 
 
 def fatal_mark(name: str, news: int) -> Path | None:
-    """The mark of a process that ended while it loaded a version; None: there is none.
+    """A mark of two processes or more that ended while they loaded a version; else None.
 
     Marks are deleted that count no more: of before the newest event about the version, and of
     before the machine was started, for then it is known that something else ended the process.
     """
-    folder = marks_folder() / name
-    for path in sorted(folder.glob("*.json")):
-        if is_held(path):
-            continue
+    dead = []
+    for path in marks_of_the_dead(name):
         if counts(path, news):
-            return path
+            dead.append(path)
+        else:
+            path.unlink(missing_ok=True)
+    return dead[0] if len(dead) >= DEATHS else None
+
+
+def forget_deaths(name: str) -> None:
+    """A version was loaded: what ended earlier processes was something else."""
+    for path in marks_of_the_dead(name):
         path.unlink(missing_ok=True)
-    return None
+
+
+def marks_of_the_dead(name: str) -> list[Path]:
+    return [path for path in (marks_folder() / name).glob("*.json") if not is_held(path)]
 
 
 def is_held(path: Path) -> bool:

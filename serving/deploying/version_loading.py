@@ -14,7 +14,7 @@ from registry.attestation import require_attestation
 from registry.decision_checks import release
 from registry.deployment_history import record_deployment
 from registry.store import Registry
-from serving.deploying.failures import Failures, fatal_mark, load_mark
+from serving.deploying.failures import Failures, fatal_mark, forget_deaths, load_mark
 from serving.deploying.golden_prompts import Passed
 from serving.deploying.pools import NoPoolError, Pools, ReplicaPool, ReplicaWatch, check_out
 from serving.deploying.replica_loading import (
@@ -166,6 +166,7 @@ class VersionLoader:
             self.tell(f"{place}: {error.step}: {error.problem}")
             await self.failures.failed(what.version, what.news, error.step, place, error.problem)
         else:
+            forget_deaths(deployment.name)
             self.passed[(place, deployment.name)] = passed
             self.failures.passed(what.number, place)
             self.tell(f"{place}: {deployment.name} {passed}")
@@ -183,9 +184,9 @@ class VersionLoader:
 
 def not_again(mark: Path) -> str:
     return (
-        "a gateway here ended while it loaded this version, perhaps because of it: it is not "
+        "two gateways here ended while they loaded this version, perhaps because of it: it is not "
         "loaded again until something new happens to it, such as a promotion. If you know another "
-        f"reason (somebody ended it with SIGKILL), delete {mark}"
+        f"reason (somebody ended one with SIGKILL), delete {mark}"
     )
 
 

@@ -118,3 +118,21 @@ def test_status_says_when_the_traffic_is_not_the_champions(
     assert "and not the champion: `incumbent gateway deploy 2` says why" in capsys.readouterr().out
     print_status(as_json=True)
     assert json.loads(capsys.readouterr().out)["deployed"]["version"] == 1
+
+
+def test_status_says_what_failed_since_there_was_news_of_the_champion(
+    here: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
+    here.promote("ant")
+    here.replicas[0].swaps["ant"] = "bee"
+    here.follow()
+    print_status(as_json=False)
+    shown = capsys.readouterr().out
+    assert "failed    v1 (golden), " in shown
+    assert "`incumbent gateway deployments` says where and why" in shown
+    print_status(as_json=True)
+    (failure,) = json.loads(capsys.readouterr().out)["deploy_failures"]
+    assert failure["told"]["step"] == "golden"
+    here.promote("bee")
+    print_status(as_json=False)
+    assert "failed  " not in capsys.readouterr().out

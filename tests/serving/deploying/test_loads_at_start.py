@@ -92,11 +92,12 @@ def killed_in_a_child(site: Site, pools: EmbeddedPools) -> bool:
     return os.WIFSIGNALED(status)
 
 
-def test_a_load_that_killed_the_process_is_not_tried_a_second_time(site: Site) -> None:
+def test_a_load_that_killed_two_processes_is_not_tried_a_third_time(site: Site) -> None:
     one = site.promote("ant")
     site.follow()
     two = site.promote("bee")
     pools = Deadly(site.name(two))
+    assert killed_in_a_child(site, pools)
     assert killed_in_a_child(site, pools)
     follower = look(site, pools)
     assert follower.table.champion == site.deployment(one)  # the traffic stays where it was
@@ -111,19 +112,35 @@ def test_news_of_a_version_or_a_person_who_deletes_its_mark_let_it_be_loaded_aga
     one = site.promote("ant")
     pools = Deadly(site.name(one))
     assert killed_in_a_child(site, pools)
+    assert killed_in_a_child(site, pools)
     pools.deadly = "none"  # the machine has more memory now
     assert look(site, pools).table.champion is None
-    (mark,) = (marks_folder() / site.name(one)).iterdir()
-    assert str(mark) in site.registry.history(kind="deploy-failed")[0].reason
+    told = site.registry.history(kind="deploy-failed")[0].reason
+    (mark,) = [m for m in (marks_folder() / site.name(one)).iterdir() if str(m) in told]
     Path(mark).unlink()
     assert look(site, pools).table.champion == site.deployment(one)
     pools.deadly = site.name(one)
     pools.replica.restart()
     assert killed_in_a_child(site, pools)
+    assert killed_in_a_child(site, pools)
     pools.deadly = "none"
     two = site.promote("bee")
     site.registry.rollback("the first again", to=one)
     assert look(site, pools).table.champion == site.deployment(one) and two
+
+
+def test_a_gateway_that_was_killed_once_while_it_loaded_is_followed_by_one_that_answers(
+    site: Site,
+) -> None:
+    one = site.promote("ant")
+    pools = Deadly(site.name(one))
+    for _ in range(2):  # the second one is killed once too, and not the second time
+        assert killed_in_a_child(site, pools)
+        pools.deadly = "none"
+        assert look(site, pools).table.champion == site.deployment(one)
+        assert not list((marks_folder() / site.name(one)).iterdir())
+        pools.deadly = site.name(one)
+        pools.replica.restart()
 
 
 def test_a_load_that_ends_leaves_no_mark(site: Site) -> None:
