@@ -347,7 +347,10 @@ def reading_text(reading: SignalReading) -> str:
 
 
 def topic_text(topic: Topic) -> str:
-    return f"{topic.name}{' (new)' if topic.new else ''}: {topic.before:.1%} -> {topic.now:.1%}"
+    """Of a new one `before` is its part of what belonged to no topic, and not its own share."""
+    if topic.new:
+        return f"{topic.name} (new): {topic.now:.1%}"
+    return f"{topic.name}: {topic.before:.1%} -> {topic.now:.1%}"
 
 
 def quality_text(quality: ChampionQuality) -> str:

@@ -10,7 +10,7 @@ from rich.text import Text
 from incumbent.options import Json
 from incumbent.output import EXIT_CODES, coloured, console, print_json, print_table
 from project.errors import InputError
-from project.records.data import Message
+from project.records.data import Message, counted
 from project.records.drift import Topic
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ def notes_on_blocks(before: PromptFile, now: PromptFile, field: str | None) -> t
 
 
 def print_found(drift_result: "DriftResult", before: PromptFile, now: PromptFile) -> None:
-    sizes = f"{len(now.texts)} prompts against {len(before.texts)}"
+    sizes = f"{counted(len(now.texts), 'prompt')} against {len(before.texts)}"
     console.print(
         Text.assemble(
             coloured(drift_result.verdict.value), f": {sizes}, alpha {drift_result.alpha:g}"
@@ -148,7 +148,9 @@ def print_found(drift_result: "DriftResult", before: PromptFile, now: PromptFile
         console.print(note)
     if not drift_result.signals:
         there = f"{voices(now)} now (at least 50), {voices(before)} before (at least 100)"
-        console.print(f"too few to compare: {there}; rows with one --block-field count once")
+        blocks = {*now.blocks, *before.blocks} != {None}
+        once = "; rows of one --block-field count once" if blocks else ""
+        console.print(f"too few to compare: {there}{once}")
         return
     console.print()
     readings = [
@@ -172,4 +174,5 @@ def voices(file: PromptFile) -> int:
 
 def topic_cells(topic: Topic) -> tuple[str, str, str, str]:
     name = f"{topic.name} (new)" if topic.new else topic.name
-    return name, f"{topic.before:.1%}", f"{topic.now:.1%}", next(iter(topic.exemplars), "")
+    before = "–" if topic.new else f"{topic.before:.1%}"
+    return name, before, f"{topic.now:.1%}", next(iter(topic.exemplars), "")

@@ -231,5 +231,5 @@ class Tally:
         for step in sorted(self.latencies):
             left -= self.latencies[step]
             if left <= 0:
-                return exp(step * STEP)
+                return float(f"{exp(step * STEP):.2g}")  # what a step leaves of its digits
         return None

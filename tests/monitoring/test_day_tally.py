@@ -37,6 +37,11 @@ def test_quantiles_of_latency_are_within_their_step() -> None:
     assert found.p95_ms == pytest.approx(950, rel=0.026)
 
 
+def test_a_latency_has_as_many_digits_as_are_known_of_it() -> None:
+    found = of([row(latency_ms=400.0) for _ in range(9)]).finish()
+    assert (found.median_ms, found.p95_ms) == (400.0, 400.0)
+
+
 def test_a_latency_beyond_all_bounds_counts_as_very_long() -> None:
     found = of([row(latency_ms=1.7e308)]).finish()
     assert found.median_ms == pytest.approx(1e9, rel=0.03)

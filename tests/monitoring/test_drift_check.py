@@ -14,8 +14,9 @@ from pyarrow.parquet import encryption
 from typer.testing import CliRunner, Result
 
 from incumbent.cli import app
-from incumbent.verbs.check_drift import read
+from incumbent.verbs.check_drift import read, topic_cells
 from project.errors import InputError
+from project.records.drift import Topic
 from tests.monitoring.test_night import asked
 
 BEFORE, NOW = Path("before.jsonl"), Path("now.jsonl")
@@ -177,7 +178,19 @@ def test_ten_rows_are_insufficient() -> None:
         "new_words": [],
         "notes": [],
     }
-    assert "too few to compare: 10 now (at least 50), 10 before" in run().stdout
+    told = "too few to compare: 10 now (at least 50), 10 before (at least 100)"
+    assert run().stdout.splitlines() == ["insufficient: 10 prompts against 10, alpha 0.01", told]
+    write(NOW, {"prompt": "question", "user": "u"})
+    shown = " ".join(run("--block-field", "user").stdout.split())
+    assert "insufficient: 1 prompt against 10" in shown
+    assert shown.endswith("; rows of one --block-field count once")
+
+
+def test_what_was_before_of_a_new_topic_is_not_told() -> None:
+    old = Topic(name="a", new=False, before=0.1, now=0.2, z=4, exemplars=("x",))
+    new = Topic(name="b", new=True, before=0.003, now=0.2, z=4, exemplars=())
+    assert topic_cells(old) == ("a", "10.0%", "20.0%", "x")
+    assert topic_cells(new) == ("b (new)", "–", "20.0%", "")
 
 
 @pytest.mark.parametrize("alpha", ["0", "1", "-1", "nan"])

@@ -346,6 +346,6 @@ def test_the_lines_tell_verdict_reason_evidence_topics_and_action() -> None:
         "  test v3, state act",
         "  because",
         "  evidence  novelty over 1 night: 4 (1 is an alarm), 9.0% of traffic moved",
-        "  topic     torch, tensor (new): 0.0% -> 9.0%",
+        "  topic     torch, tensor (new): 9.0%",
         "  done      a retrain: promoted, v4",
     ]
