@@ -149,7 +149,8 @@ class Access:
     open_metrics: bool = False  # without a key, for whoever connects from this machine
 
     def warnings(self) -> Iterator[str]:
-        reach = "every program on this machine, and everybody whom a proxy on it passes on"
+        unsaid = "whom a proxy on it passes on without saying so"
+        reach = f"every program on this machine, and everybody {unsaid}"
         if self.without_keys:
             yield f"Nobody needs a key: {reach}, may ask, and may read /metrics."
         elif self.open_metrics:

@@ -142,7 +142,8 @@ ANCHORING = "30 3 * * *"  # daily, where registry.anchor says where to; an hour 
 class ScheduleParams(Settings):
     """When the scheduler does what, and how it does it."""
 
-    # Cron lines: minute, hour, day, month, weekday from Sunday. A run is about the day before.
+    # Cron lines: minute, hour, day, month, weekday from Sunday. A run is about the date before that
+    # of `timezone`.
     nightly: str = "30 2 * * *"
     verify: str = "0 4 * * 0"  # when the whole registry is checked, by `registry verify`
     timezone: str = "UTC"  # in which the lines are read, such as Europe/Berlin
