@@ -73,8 +73,10 @@ class JobRun(Record):
         return since - (until - since) <= now < until
 
     def __str__(self) -> str:
-        about = self.problem if self.problem and self.state is not RunState.FINISHED else self.ended
-        return f"{self.job} of {self.date}: {self.state}, {about or f'by {self.holder}'}"
+        about = self.ended if self.state is RunState.FINISHED else self.problem
+        if self.state is RunState.RUNNING:  # the problem is of the attempt before
+            about = f"by {self.holder}"
+        return f"{self.job} of {self.date}: {self.state}, {about}"
 
 
 def claim(

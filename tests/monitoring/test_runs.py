@@ -231,6 +231,16 @@ def test_who_says_farewell_or_is_silent_for_long_is_seen_no_more(engine: Engine)
     assert [known.holder for known in living(engine)] == ["c"]
 
 
+def test_a_run_says_who_is_at_it_and_not_what_stopped_the_attempt_before(engine: Engine) -> None:
+    first = taken(engine, "a", NOON)
+    with writing(engine) as connection:
+        runs.release(connection, first, NOON, "stopped before its end")
+    waits = f"nightly of {DAY}: waiting, stopped before its end"
+    assert str(the_run(engine)) == waits
+    taken(engine, "b", NOON + HOUR)
+    assert str(the_run(engine)) == f"nightly of {DAY}: running, by b"
+
+
 def test_a_database_that_is_away_is_told_of_in_words(tmp_path: Path) -> None:
     engine = connect(f"sqlite:///{tmp_path / 'registry.db'}")
     engine.dispose()
