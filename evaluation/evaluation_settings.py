@@ -337,10 +337,8 @@ class PreferenceParams(Settings):
     judge: JudgeParams | None = None
     # JSON Lines. Without a file people vote on the page, once a look was taken.
     ballots: Ballots | None = None
-    # An item counts by its first so many ballots, and not before it has them. null: on the page by
-    # `review.votes` of them; of a file by all that there are, and a policy with `preference_test:
-    # e-value` needs a number, set before the first look. Reviewers without a judge are held against
-    # each other, so with 1 some items need a second person's vote, which is asked for on the page.
+    # An item counts by its first so many ballots, and not before it has them; null: on the page by
+    # `review.votes`, of a file by all that it has, where `preference_test: e-value` needs a number.
     votes: Annotated[Votes | None, LATER] = None
     # In what the judge rates each answer alone, whatever the source; null: in nothing.
     rubrics: Annotated[tuple[RubricParams, ...] | None, LATER] = None

@@ -14,13 +14,7 @@ from evaluation.decision.suite_guards import (
     suite_floors_in_doubt,
     unmeasured_suites,
 )
-from project.records.evidence import (
-    Evidence,
-    Measured,
-    MetricEvidence,
-    by_people,
-    rated_by_people,
-)
+from project.records.evidence import Evidence, Measured, MetricEvidence, by_people, rated_by_people
 from project.records.preferences import BALLOTS
 from registry.alpha_ledger.spending import Look, alpha_at
 
@@ -348,10 +342,9 @@ def unmeasured(case: Case, metric: str) -> str:
         return f"{metric} is not known yet: not all items have their votes yet"
     if metric == PREFERENCE and source and source.people:
         return f"{metric} is not known yet: people voted on too few of the items that were drawn"
-    if metric == PREFERENCE and source and source.nobody_voted:
-        return f"{metric} is not known yet: nobody has voted"
     if metric == PREFERENCE and source and source.source == BALLOTS:
-        return f"{metric} is not known yet: fewer than two clusters of items have all their votes"
+        few = "fewer than two clusters of items have all their votes"
+        return f"{metric} is not known yet: {'nobody has voted' if source.nobody_voted else few}"
     return f"{metric} could not be measured: fewer than two clusters"
 
 

@@ -290,7 +290,7 @@ def test_a_topic_that_the_night_does_not_have_is_not_there(
     keep(registry, drifted())
     assert client.get("/nights/2026-01-02/topics/2").status_code == 404
     for number in ("0", "-1", "9" * 30, "x"):
-        assert client.get(f"/nights/2026-01-02/topics/{number}").status_code == 422
+        assert client.get(f"/nights/2026-01-02/topics/{number}").status_code == 404
 
 
 def test_a_damaged_map_of_prompts_is_left_out(registry: Registry, client: Browser) -> None:
