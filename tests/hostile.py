@@ -433,7 +433,7 @@ SETTINGS = [
     ),
     Hostile("a giant scale", set_config(lora_alpha=10**400), "lora_alpha: must be "),
     Hostile("all dropped", set_config(lora_dropout=1), "lora_dropout: must be less than 1"),
-    Hostile("a number for a base", set_config(base_model_name_or_path=7), "or_path: Input should"),
+    Hostile("a number for a base", set_config(base_model_name_or_path=7), "or_path: must be"),
     Hostile("no targets", without("target_modules"), "target_modules: is missing"),
     Hostile("an empty list", set_config(target_modules=[]), "at least 1 item"),
     Hostile("a pattern", set_config(target_modules="(.*)*_proj"), r"\*_proj' is a pattern"),
