@@ -14,6 +14,7 @@ from incumbent.output import coloured, console, print_json, print_table, say
 from incumbent.pipeline import older_project, project_version
 from monitoring.duties import Duty, FamilyLine, Overview, family_needs, family_overview
 from monitoring.night_history import night_of, nightly_of
+from monitoring.night_text import line
 from monitoring.scheduling.heartbeats import Heartbeat, living
 from monitoring.scheduling.runs import runs_of
 from project.canonical import readable
@@ -108,7 +109,7 @@ def print_status(as_json: bool) -> None:
         "one harder)"
     )
     if night:
-        say(f"night     {night}")
+        say(Text.assemble("night     ", line(night).split()[0]))
     for run in unfinished:
         say(f"unended   {run}")
     for scheduler in schedulers:
@@ -170,10 +171,10 @@ def print_all_families(as_json: bool) -> None:
         return
     columns = ("family", "champion", "since", "last night", "retrains")
     print_table(columns, [cells(line) for line in overview.families])
-    for line in overview.families:
-        for need in line.needs:
+    for family in overview.families:
+        for need in family.needs:
             style = "bold red" if need.kind in ("failed", "drift") else "bold yellow"
-            say(Text.assemble((line.family, style), f": {need_line(need)}"))
+            say(Text.assemble((family.family, style), f": {need_line(need)}"))
     say(summary(overview))
     for scheduler in overview.schedulers:
         say(f"watched by {one_line(scheduler)}")

@@ -274,9 +274,3 @@ class Night(Record):
     def evidence(self) -> float:
         """The evidence of the strongest signal; 1 or more is an alarm."""
         return max((reading.evidence for reading in self.readings), default=0)
-
-    def __str__(self) -> str:
-        if self.blind and self.hindrance:
-            since = f"blind since {self.blind} (before that {self.state})"
-            return f"{self.date}: {self.verdict}, {since}; {self.hindrance.cause}"
-        return f"{self.date}: {self.verdict}, {self.state}; {self.reasons[0]}"

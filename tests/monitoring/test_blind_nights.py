@@ -193,7 +193,7 @@ def test_blindness_is_in_status_the_pages_for_programs_and_first_on_the_page(
     print_all_families(as_json=False)
     shown = capsys.readouterr().out
     assert told in shown.splitlines()
-    assert "blind since 2026-03-06 (before that ok); times lack a zone: 120 of 120" in shown
+    assert f"night     2026-03-07  NOT ENOUGH DATA  {told} To do: Let the log" in shown
     assert f"bank: {told[:-1]}: Let the log write times" in " ".join(shown.split())
 
 
