@@ -123,7 +123,10 @@ def champion() -> AdapterVersion:
     with RegistryReader.here() as registry:
         version = registry.champion()
     if version is None:
-        raise InputError("there is no champion yet: `incumbent run` makes a challenger")
+        raise InputError(
+            "there is no champion: `incumbent run` makes a challenger, and `incumbent rollback "
+            "--to V` brings one back that was withdrawn"
+        )
     return version
 
 

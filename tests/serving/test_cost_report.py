@@ -160,7 +160,9 @@ def test_the_command_prints_json_and_writes_a_page() -> None:
 
 def test_without_a_champion_or_a_dev_set_it_says_what_to_do() -> None:
     lay_out(SETTINGS)
-    with pytest.raises(InputError, match="there is no champion yet: `incumbent run` makes"):
+    with pytest.raises(
+        InputError, match="no champion: `incumbent run` makes a challenger, and `incumbent rollback"
+    ):
         compare_costs(100)
     paths.rows_of(Split.DEV).unlink()
     with pytest.raises(InputError, match=r"dev\.jsonl: is not there: `incumbent run` makes it"):
