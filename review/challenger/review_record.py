@@ -4,6 +4,7 @@ from typing import Literal
 
 from evaluation.report.report_data import AnswerCost
 from evaluation.report.report_page import DifferenceSpread
+from project.records.ballots import SheetPart
 from project.records.field_change import FieldChange
 from project.records.record import Digest, Record
 from review.data_pages.version_traffic import VersionTraffic
@@ -164,7 +165,7 @@ class Review(Record):
     submitter: str
     submitted: str  # when
     headline: Headline
-    part: Literal["sealed", "dev"]  # of the eval set that the plots are about
+    part: SheetPart  # of the eval set that the plots are about
     plots: tuple[Plot, ...]
     guards: tuple[Plot, ...]  # general ability, the regression baseline, a few-shot prompt
     suites: tuple[SuiteTable, ...]

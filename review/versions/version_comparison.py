@@ -1,11 +1,11 @@
 """Two versions side by side: what they are, how they were trained, what was measured of each."""
 
 from collections.abc import Iterator, Mapping
-from typing import Literal
 
 from pydantic import Field
 
 from project.canonical import readable
+from project.records.ballots import SheetPart
 from project.records.evidence import Decision, Measured
 from project.records.field_change import FieldChange, adapter_facts, side_by_side
 from project.records.record import Record
@@ -24,7 +24,6 @@ PINS = {
     "scorers": "other scorers",
     "numerics": "other numerics",
 }
-Part = Literal["sealed", "dev"]
 
 
 class FactPair(FieldChange):
@@ -51,7 +50,7 @@ class Side(Record):
 
     standing: VersionStanding
     against: str | None  # its newest opponent; None: nothing was decided
-    part: Part | None  # on which it was measured
+    part: SheetPart | None  # on which it was measured
 
 
 class VersionComparison(Record):
@@ -99,7 +98,7 @@ def side(standing: VersionStanding, lineage: Lineage) -> Side:
     )
 
 
-def part(lineage: Lineage) -> Part:
+def part(lineage: Lineage) -> SheetPart:
     return "sealed" if lineage.looked_at_sealed else "dev"
 
 
