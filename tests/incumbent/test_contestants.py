@@ -57,7 +57,7 @@ def test_a_hosted_champion_is_beaten_when_its_server_is_gone(project: Path) -> N
 
     assert f"as long as {server.url} serves vendor-1" in incumbent("rollback")
     verified = incumbent("registry", "verify")
-    assert "1 decisions made again" in verified
+    assert "1 decision made again" in verified
     assert "bank v1, the hosted model vendor-1" in verified and "is not proven" in verified
     with pytest.raises(InputError, match="has no adapter to write merged"):
         incumbent("registry", "export", "1", "--to", "v1", "--merged")
