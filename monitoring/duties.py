@@ -353,13 +353,12 @@ def family_line(reader: RegistryReader, known: Retrains, quota: int | None) -> F
         retrain_since=running or waiting,
         used=len(known.started.get(family, ())),
         quota=quota,
-        needs=family_needs(reader),
+        needs=family_needs(reader, kept),
     )
 
 
-def family_needs(reader: RegistryReader) -> tuple[Duty, ...]:
-    """What needs a person in a family, whoever looks, the most urgent first."""
-    kept = last_nights(reader.engine, reader.family, NIGHTS)
+def family_needs(reader: RegistryReader, kept: Sequence[KeptNight]) -> tuple[Duty, ...]:
+    """What needs a person in a family, whoever looks, the most urgent first; by its last nights."""
     # Why a version won may rest on votes that this family's people must not know of yet.
     duties = family_duties(reader, kept, REVIEWS, hides=lambda _: True)
     votes = (duty for open_ones in open_votes(reader) if (duty := vote_duty(open_ones)))

@@ -9,7 +9,10 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from threading import Event
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 
 class IncumbentError(Exception):
@@ -58,6 +61,11 @@ def plain_words(refusal: str) -> str:
     for words, plain in PLAIN_WORDS.items():
         refusal = refusal.replace(words, plain)
     return refusal
+
+
+def first_problem(error: "ValidationError") -> str:
+    """The first of pydantic's complaints, in the same words."""
+    return plain_words(error.errors()[0]["msg"])
 
 
 class StoppedError(IncumbentError):

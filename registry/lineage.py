@@ -58,11 +58,10 @@ class Lineage(Record):
         return next((event for event in reversed(self.history) if event.kind == kind), None)
 
     @property
-    def standing(self) -> list[str]:
-        """What is to be known of the version itself, beside its verdict."""
+    def marks(self) -> list[str]:
+        """What is to be known of the version itself, beside its verdict and its aliases."""
         forced = any(isinstance(e.detail, Promotion) and e.detail.forced for e in self.history)
         return [
-            *self.aliases,
             *(["promoted by force"] if forced else []),
             *(["rejected"] if self.newest("reject") else []),
             *(["deleted"] if self.deleted else []),

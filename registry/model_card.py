@@ -46,7 +46,6 @@ def card(
     """
     adapter, base = lineage.version.adapter, lineage.version.adapter.base
     names = [f"the {name}" for name in lineage.aliases]
-    marks = [mark for mark in lineage.standing if mark not in lineage.aliases]
     place = repository or "path/to/this/folder"
     library = "gguf" if form == "gguf" else "transformers" if merged else "peft"
     return render_markdown(
@@ -64,7 +63,7 @@ def card(
         opponent=name_of(lineage.opponent),
         apart=apart(lineage.decision),
         system_prompt=adapter.system_prompt,
-        standing=", ".join([" and ".join(names) or "which no alias names", *marks]),
+        standing=", ".join([" and ".join(names) or "which no alias names", *lineage.marks]),
         tables=tables(lineage),
         limitations=list(limitations(lineage)),
         checks=checks(lineage),

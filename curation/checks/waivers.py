@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, ValidationError, model_validator
 
 from project.canonical import digest_folder
-from project.errors import InputError, plain_words
+from project.errors import InputError, first_problem
 from project.files import write_bytes
 from project.paths import CURATED, GATE_REPORT
 from project.personal_data import NO_CONTACTS, Contacts
@@ -260,8 +260,4 @@ def as_waiver(asked: Excuse, check: str, rows: str | Sequence[str]) -> Waiver:
     try:
         return Waiver.model_validate(fields)
     except ValidationError as error:
-        raise InputError(problem(error), field=f"--{error.errors()[0]['loc'][0]}") from None
-
-
-def problem(error: ValidationError) -> str:
-    return plain_words(error.errors()[0]["msg"])
+        raise InputError(first_problem(error), field=f"--{error.errors()[0]['loc'][0]}") from None

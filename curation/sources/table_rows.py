@@ -15,9 +15,9 @@ from curation.sources.chat_shapes import conversation, with_tools_as_text
 from curation.sources.row_formats import Read, answerable_in, complete, evidence_in, turn
 from curation.sources.tables.json_nesting import with_nested
 from curation.sources.tables.table import Table, TableRow, find_column
-from curation.sources.tool_turns import first_problem, tool_chat
+from curation.sources.tool_turns import tool_chat
 from curation.sources.turns import Turns, pairs
-from project.errors import InputError
+from project.errors import InputError, first_problem
 from project.records.data import Message, Origin, Row
 from project.shown_passages import cited
 

@@ -23,7 +23,7 @@ from curation.sources.chat_shapes import (
     turns_of,
 )
 from curation.sources.turns import IN_TABLES, ROLES, TOOLS, joined, message
-from project.errors import plain_words
+from project.errors import first_problem
 from project.records.data import Message
 from project.records.tool_calls import CalledFunction, ToolCall, as_json, sound_tools, tools_in
 from project.untrusted_input import quoted
@@ -159,10 +159,6 @@ def made(fields: Mapping[str, Any]) -> Message:
     except UnicodeEncodeError:
         raise ValueError("holds half a character (a lone surrogate)") from None
     return valid
-
-
-def first_problem(error: ValidationError) -> str:
-    return plain_words(error.errors()[0]["msg"])
 
 
 # --- calls ----------------------------------------------------------------------------------------

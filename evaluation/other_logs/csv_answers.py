@@ -83,8 +83,9 @@ def read_csv_answers(path: Path, options: ReadingOptions) -> SystemLog:
     if not rows:
         raise InputError("holds no row below its header", file=path)
     chosen = choose_columns(rows[0][1], path, options)
-    answers = [plain_number(row[chosen.answer]) for _, row in rows]
-    references = [plain_number(row[chosen.expected]) for _, row in rows]
+    compared = (chosen.answer, chosen.expected)
+    rows = [(number, row | {c: plain_number(row[c]) for c in compared}) for number, row in rows]
+    answers, references = ([row[c] for _, row in rows] for c in compared)
     similar = "semantic" in options.metrics or not (options.metrics or are_short(references))
     scores, missing = score_texts(answers, references, similar=similar)
     samples = [
@@ -180,7 +181,7 @@ def sample_of(
 ) -> Sample:
     cluster = (row[chosen.cluster] if chosen.cluster else "") or None
     slices = slices_of_cell(row[chosen.slices], chosen.slices, *place) if chosen.slices else ()
-    expected = plain_number(row[chosen.expected])
+    expected = row[chosen.expected]
     asked = {"reference": digest_of_words(expected), **placed(cluster, slices)}
     if chosen.question:
         asked["question"] = digest_of_words(row[chosen.question])

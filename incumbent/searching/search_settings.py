@@ -16,7 +16,7 @@ from pydantic import (
 )
 
 from incumbent.searching.pace import SftSettings
-from project.errors import InputError, plain_words
+from project.errors import InputError, first_problem
 from project.records.scores import Better
 from project.settings import PARAMS, S, Settings, meant
 from training.steps.earlier import Earlier
@@ -115,8 +115,7 @@ def value_as_read(key: str, value: Scalar) -> Any:
     try:
         read = getattr(TRIED[part].model_validate({name: value}), name)
     except ValidationError as error:
-        problem = plain_words(error.errors()[0]["msg"])
-        raise ValueError(f"{key}: {value}: {problem}") from None
+        raise ValueError(f"{key}: {value}: {first_problem(error)}") from None
     if key == "sft.epochs" and not read:
         raise ValueError(f"{key}: {value}: leaves the step out, and there is nothing to measure")
     return read

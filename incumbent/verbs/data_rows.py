@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 from pydantic import ValidationError
 
-from curation.checks.waivers import WAIVERS, Excuse, add_contacts, excuse, problem
+from curation.checks.waivers import WAIVERS, Excuse, add_contacts, excuse
 from curation.curate import curated, read_inputs
 from curation.curation_settings import CurateParams
 from curation.eval_sets import (
@@ -34,7 +34,7 @@ from incumbent.planning.run_plan import refuse_powerless
 from monitoring.trigger.acceptance import accept
 from monitoring.trigger.labels import LABELLED, read_labels
 from project.canonical import stamp
-from project.errors import IncumbentError, InputError, pip_install
+from project.errors import IncumbentError, InputError, first_problem, pip_install
 from project.paths import rows_of
 from project.personal_data import Contacts
 from project.records.data import ACCEPTED, Row, Split, counted
@@ -220,7 +220,7 @@ def allow(contacts: Mapping[str, Sequence[str]]) -> None:
     try:
         Contacts.model_validate(contacts)
     except ValidationError as error:
-        raise InputError(problem(error)) from None
+        raise InputError(first_problem(error)) from None
     require_promoters(current_actor())
     add_contacts(contacts)
     say(f"it stands in {WAIVERS}: commit it, then run `dvc repro`")

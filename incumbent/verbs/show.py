@@ -60,8 +60,8 @@ def print_version(number: int, as_json: bool) -> None:
     if as_json:
         print_json(dumped(lineage) | {"experiments": tried})
         return
-    standing = (f" · {words}" for words in lineage.standing)
-    console.print(Text.assemble((lineage.version.label, "bold"), *standing))
+    marks = (f" · {mark}" for mark in (*lineage.aliases, *lineage.marks))
+    console.print(Text.assemble((lineage.version.label, "bold"), *marks))
     facts = [*adapter_facts(lineage), *data_facts(lineage), *provenance_facts(lineage)]
     if lineage.decision:
         facts += decision_facts(lineage, lineage.decision)

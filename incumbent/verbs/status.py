@@ -12,8 +12,8 @@ from curation.gate import failing
 from incumbent.options import Json
 from incumbent.output import coloured, console, print_json, print_table, say
 from incumbent.pipeline import older_project, project_version
-from monitoring.duties import Duty, FamilyLine, Overview, family_needs, family_overview
-from monitoring.night_history import night_of, nightly_of
+from monitoring.duties import NIGHTS, Duty, FamilyLine, Overview, family_needs, family_overview
+from monitoring.night_history import last_nights, night_of, nightly_of
 from monitoring.night_text import line
 from monitoring.scheduling.heartbeats import Heartbeat, living
 from monitoring.scheduling.runs import runs_of
@@ -64,7 +64,7 @@ def print_status(as_json: bool) -> None:
         night = next((night for run in runs if (night := night_of(run))), None)
         unfinished = [run for run in runs if night_of(run) is None]
         schedulers = living(registry.engine)
-        needs = family_needs(registry)
+        needs = family_needs(registry, last_nights(registry.engine, registry.family, NIGHTS))
         rejected = newest and registry.newest_event(newest.number, "reject")
     shut = failed_checks()
     project = ModelPin.read(BASE) if BASE.exists() else None

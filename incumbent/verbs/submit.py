@@ -28,7 +28,7 @@ from registry.champion import based_here
 from registry.garbage import collect
 from registry.store import Registry
 
-ALREADY = "{} is the champion already: nothing was changed"
+ALREADY = "is the champion already: nothing was changed"
 
 # --- submit ---------------------------------------------------------------------------------------
 
@@ -152,11 +152,9 @@ def promote_version(
     with Registry.here() as registry:
         before = registry.champion()
         version = registry.promote(number, reason or "promoted by hand", force=force)
-    if before == version:
-        console.print(ALREADY.format(version.label))
-        return
     marked = ", by force and marked so" if force else ""
-    console.print(f"{version.label} is the champion{marked}")
+    outcome = ALREADY if before == version else f"is the champion{marked}"
+    console.print(f"{version.label} {outcome}")
     mirror(number, before.number if before else None)
 
 
@@ -178,11 +176,10 @@ def roll_back(
             note = refuse_misfit(registry.version(target), registry.artifacts)
         version = registry.rollback(reason, to, expected=expected)
     if version == champion:
-        console.print(ALREADY.format(version.label))
-        return
-    console.print(f"{version.label} is the champion again")
-    if note:
-        say(note)
+        console.print(f"{version.label} {ALREADY}")
+    else:
+        console.print(f"{version.label} is the champion again")
+        say(*([note] if note else []))
     mirror(version.number, expected)
 
 

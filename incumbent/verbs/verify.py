@@ -320,11 +320,13 @@ def restore(
 
 def contents(manifest: Manifest) -> str:
     rows = {table.name: table.rows for table in manifest.tables}
-    versions, runs = counted(rows.get("versions", 0), "version"), rows.get("runs", 0)
+    versions, runs = (
+        counted(rows.get("versions", 0), "version"),
+        counted(rows.get("runs", 0), "run"),
+    )
     artifacts = counted(manifest.artifacts.count, "artifact")
     return (
-        f"{counted(manifest.events, 'event')}, {versions}, "
-        f"{runs} {'run' if runs == 1 else 'runs'} of jobs, "
+        f"{counted(manifest.events, 'event')}, {versions}, {runs} of jobs, "
         f"{artifacts} of {manifest.artifacts.size / 1e6:,.1f} MB"
     )
 
